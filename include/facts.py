@@ -1,0 +1,110 @@
+"""What hooks see: frozen values, one per thing in the world, without any client behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+VmPhase = Literal[
+    "held", "pending", "starting", "running", "stopping", "off", "failed", "unknown", "done"
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CloudVm:
+    """A VM as OpenNebula shows it (`one.vmpool.info`, `one.vmpool.infoextended`)."""
+
+    vm_id: int
+    name: str
+    phase: VmPhase
+    state: str  # what OpenNebula calls it, for messages: "ACTIVE/BOOT"
+    created_at: datetime
+    addresses: tuple[str, ...] = ()
+    host: str = ""
+    message: str = ""  # USER_TEMPLATE/SCHED_MESSAGE, or ERROR where the VM has failed
+    attributes: Mapping[str, str] = field(default_factory=dict)  # USER_TEMPLATE; extended form only
+    context: Mapping[str, str] = field(default_factory=dict)  # TEMPLATE/CONTEXT; extended form only
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CertificateRequest:
+    """A certificate request that waits at the CA, taken apart (RFC 2986)."""
+
+    certname: str  # the name under which the CA keeps it
+    common_name: str
+    alt_names: tuple[str, ...]
+    token: str | None  # challengePassword, OID 1.2.840.113549.1.9.7
+    extensions: tuple[str, ...]  # dotted OIDs of everything it asks to have in the certificate
+    public_key: str  # sha256 of the subject public key info, hex
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Certificate:
+    """What the CA says of one certname (`GET certificate_status/N`)."""
+
+    certname: str
+    state: Literal["requested", "signed", "revoked"]
+    fingerprint: str  # sha256 as the CA prints it
+    not_after: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PuppetReport:
+    """The latest report of one VM in PuppetDB (`/pdb/query/v4/reports`)."""
+
+    certname: str
+    status: Literal["changed", "unchanged", "failed"]
+    noop: bool
+    environment: str
+    end_time: datetime
+    report_hash: str
+    transaction_uuid: str
+    configuration_version: str = ""
+    failures: tuple[str, ...] = ()  # "Package[shop-app]: ... failed: ..."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Address:
+    """A name and its address, as the name server gives them out."""
+
+    fqdn: str  # no trailing dot
+    address: str
+    ttl: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """A VM as a load balancer sees it."""
+
+    pool: str
+    name: str
+    address: str
+    port: int
+    state: Literal["up", "down", "starting", "drain", "maint"]
+    since_s: float  # seconds in its present health
+    connections: int  # open right now
+    sessions: int  # sticky sessions used within the `idle` seconds that were asked for
+    requests: int  # answered since it joined
+    errors: int  # 5xx answers, failed connections and answers that the balancer had to ask for again
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckResult:
+    """One monitored check of one VM."""
+
+    name: str
+    state: Literal["ok", "warning", "critical", "unknown", "pending"]
+    output: str
+    checked_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HostHealth:
+    """A VM as monitoring sees it: `host` is its own check, `checks` are those of its services."""
+
+    name: str
+    address: str
+    host: CheckResult
+    checks: tuple[CheckResult, ...]
