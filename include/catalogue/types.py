@@ -1,0 +1,60 @@
+"""The small types of a catalogue file: names, ports and durations that people can read."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = r"^[0-9]+(s|m|h|d)$"
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+
+
+class Part(BaseModel):
+    """Base of every part of a catalogue file: no unknown keys, no change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def read_duration(text: object) -> timedelta:
+    """Return the duration that *text* ("90s", "10m", "24h", "7d") stands for."""
+    if isinstance(text, timedelta):
+        return text
+    if not isinstance(text, str) or not re.match(_DURATION, text):
+        raise ValueError('write a number and a unit: "90s", "10m", "24h" or "7d"')
+    return timedelta(seconds=int(text[:-1]) * _UNITS[text[-1]])
+
+
+def write_duration(duration: timedelta) -> str:
+    """Return *duration* in the largest unit that holds it without a remainder."""
+    seconds = int(duration.total_seconds())
+    unit = next(u for u in ("d", "h", "m", "s") if seconds % _UNITS[u] == 0)
+    return f"{seconds // _UNITS[unit]}{unit}"
+
+
+def _above_zero(duration: Any) -> timedelta:
+    if (found := read_duration(duration)) <= timedelta(0):
+        raise ValueError("must be longer than 0s")
+    return found
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_above_zero),
+    PlainSerializer(write_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": _DURATION, "examples": ["90s", "10m", "24h"]}),
+]
+# 40 leaves room for "-<7 characters of rollout>-<slot>" in a DNS label of 63.
+ServiceName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
+# What Debian allows in an upstream version, minus the tilde and the colon, which mean an order.
+Release = Annotated[str, Field(pattern=r"^[0-9][A-Za-z0-9.+-]{0,30}$")]
+DomainName = Annotated[str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})+$", max_length=253)]
+PackageName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
+PuppetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(::[a-z][a-z0-9_]*)*$")]
+ShortName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
+Sentence = Annotated[str, Field(min_length=1, max_length=500)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+UrlPath = Annotated[str, Field(pattern=r"^/[^\s?#]*$")]
