@@ -1,0 +1,1 @@
+"""Airflow beside the lab: four supervised processes in the lab's network namespace."""
