@@ -1,0 +1,1 @@
+"""The one Debian image that every VM of the lab is an overlay of."""

@@ -1,0 +1,98 @@
+"""Build the VM image once per recipe; the second lab-up finds it in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+PACKAGES = (
+    "ca-certificates,iproute2,curl,procps,netbase,puppet-agent,ruby,nagios-nrpe-server,"
+    "monitoring-plugins-basic,nftables,systemd,systemd-sysv,dbus"
+)
+SUITE = "bookworm"
+RECIPE = Path(__file__).resolve().parent
+SOURCES = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
+_OPTIONS = (
+    '--aptopt=Acquire::Languages "none"',
+    '--aptopt=APT::Install-Recommends "false"',
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    "--dpkgopt=force-unsafe-io",
+)
+
+
+class ImageError(RuntimeError):
+    """The image could not be built; the text names the log."""
+
+
+def recipe_hash() -> str:
+    """Twelve hex digits that change with anything that goes into the image."""
+    digest = hashlib.sha256("\n".join((PACKAGES, SUITE, *_OPTIONS)).encode())
+    for part in sorted(RECIPE.iterdir()):
+        if part.suffix != ".py" and part.is_file():
+            digest.update(part.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def image_path(images: Path) -> Path:
+    """Where the image of the present recipe is or will be."""
+    return images / f"debian-12-{recipe_hash()}"
+
+
+def build(images: Path) -> Path:
+    """The image's root file system (a directory), built if it is not in the cache.
+
+    Takes 30–70 s the first time (260 MB) and needs the machine's own Debian mirror.
+    """
+    final = image_path(images)
+    if final.is_dir():
+        return final
+    images.mkdir(parents=True, exist_ok=True)
+    unfinished = images / f".{final.name}.{os.getpid()}"
+    log = images / "build.log"
+    try:
+        _mmdebstrap(unfinished, log)
+        unfinished.rename(final)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return final
+
+
+def _mmdebstrap(target: Path, log: Path) -> None:
+    command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={PACKAGES}"]
+    command += [*_OPTIONS, *_proxies()]
+    command += [f'--customize-hook={RECIPE / "customise"} "$1"', SUITE, str(target), "-"]
+    with log.open("wb") as output, _sources().open("rb") as sources:
+        done = subprocess.run(
+            command, stdin=sources, stdout=output, stderr=subprocess.STDOUT, check=False
+        )
+    if done.returncode:
+        tail = log.read_text(errors="replace").splitlines()[-3:]
+        raise ImageError(f"mmdebstrap ended with {done.returncode}, see {log}: {' / '.join(tail)}")
+
+
+def _sources() -> Path:
+    """The machine's own Debian sources: the image comes from where the machine itself came from."""
+    for path in SOURCES:
+        if path.is_file() and path.stat().st_size:
+            return path
+    raise ImageError(f"no Debian package sources in {' or '.join(map(str, SOURCES))}")
+
+
+def _proxies() -> list[str]:
+    """apt's proxies of this machine, which mmdebstrap's own apt does not see."""
+    dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True)
+    wanted = ("Acquire::http::Proxy ", "Acquire::https::Proxy ", "Acquire::https::CAInfo ")
+    return [f"--aptopt={line}" for line in dump.stdout.splitlines() if line.startswith(wanted)]
+
+
+def forget_old(images: Path) -> None:
+    """Remove images of older recipes (260 MB each). Only while no VM runs: one may stand on them."""
+    keep = image_path(images)
+    for other in images.glob("debian-12-*"):
+        if other != keep:
+            shutil.rmtree(other, ignore_errors=True)
