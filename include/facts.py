@@ -25,7 +25,26 @@ class CloudVm:
     host: str = ""
     message: str = ""  # USER_TEMPLATE/SCHED_MESSAGE, or ERROR where the VM has failed
     attributes: Mapping[str, str] = field(default_factory=dict)  # USER_TEMPLATE; extended form only
-    context: Mapping[str, str] = field(default_factory=dict)  # TEMPLATE/CONTEXT; extended form only
+    context: Mapping[str, str] = field(default_factory=dict, repr=False)  # TEMPLATE/CONTEXT, tokens
+    owner: str = ""  # the OpenNebula user whose VM it is
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VmSpec:
+    """A VM to be made. `context` holds the enrolment token, so no text of a spec shows it."""
+
+    name: str
+    fqdn: str
+    template: str  # name of the VM template in OpenNebula
+    service: str
+    rollout: str
+    slot: int
+    release: str
+    cpu: float  # share of host CPUs that the scheduler sets aside
+    vcpu: int
+    memory_mb: int
+    networks: tuple[str, ...] = ()  # by name; none: those of the template
+    context: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +106,9 @@ class Member:
     connections: int  # open right now
     sessions: int  # sticky sessions used within the `idle` seconds that were asked for
     requests: int  # answered since it joined
-    errors: int  # 5xx answers, failed connections and answers that the balancer had to ask for again
+    errors: (
+        int  # 5xx answers, failed connections and answers that the balancer had to ask for again
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

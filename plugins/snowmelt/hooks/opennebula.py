@@ -1,0 +1,222 @@
+"""OpenNebula: look at VMs, make one safely, let one go.
+
+pyone over a transport of our own (`one_transport`). Facts about the API that shape this file:
+names of VMs are not unique, `instantiate` has no idempotency token, every action is only accepted
+and shows its result later, and a CONTEXT in the extra template replaces all of the template's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from pyone.server_xrpc import OneServerXRPC
+
+from include.facts import CloudVm, VmSpec
+from include.verdict import Outcome
+from snowmelt.errors import Busy, Conflict, Missing, Refused, Unreachable
+from snowmelt.hooks.connection import ConnectedHook, tried
+from snowmelt.hooks.one_records import SERVICE_ATTRIBUTE, cloud_vm, service_of
+from snowmelt.hooks.one_template import Value, template_xml
+from snowmelt.hooks.one_transport import MAX_CONNECTIONS, Endpoint, OneTransport
+
+_VISIBLE = -2  # filter flag: everything that this user may see
+_ALL_IDS = (-1, -1)
+_NOT_DONE = -1
+# States in which oned refuses `terminate` because it is under way (vm-actions/34, 35).
+_ON_ITS_WAY = frozenset({"ACTIVE/SHUTDOWN", "ACTIVE/EPILOG", "ACTIVE/CLEANUP_DELETE", "DONE"})
+
+
+class OpenNebulaHook(ConnectedHook):
+    """Talks to one OpenNebula front-end over XML-RPC.
+
+    Connection: host is the address or the whole URI, login and password (or a login token),
+    extra `verify` (true, false or a CA file) and `max_connections` (of this process, default 4).
+    """
+
+    default_conn_name = "snowmelt_opennebula"
+    conn_type = "opennebula"
+    hook_name = "OpenNebula"
+
+    def __init__(self, conn_id: str = default_conn_name) -> None:
+        super().__init__(conn_id)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask for the version, as the connection form's Test button does."""
+        return tried(lambda: f"OpenNebula {self.version()}")
+
+    def version(self) -> str:
+        """Return oned's version (`one.system.version`)."""
+        return str(self._one.system.version())
+
+    def vms(self, service: str | None = None) -> tuple[CloudVm, ...]:
+        """Return our VMs that are not DONE, lowest id first, in one extended call."""
+        found = (vm for vm in self._pool() if service_of(vm) is not None)
+        return tuple(vm for vm in found if service is None or service_of(vm) == service)
+
+    def vm_states(self) -> tuple[CloudVm, ...]:
+        """Return every VM we may see that is not DONE, without attributes and context.
+
+        One short call: 2 kB and 0.3 ms for each VM, against 9 kB and 0.8 ms extended.
+        """
+        return _sorted(self._one.vmpool.info(_VISIBLE, *_ALL_IDS, _NOT_DONE).VM)
+
+    def vm(self, vm_id: int) -> CloudVm:
+        """Return one VM, also one that is DONE. `Missing` when the id was never given out."""
+        return cloud_vm(self._one.vm.info(vm_id))
+
+    def find(self, name: str) -> tuple[CloudVm, ...]:
+        """Return the VMs of this name that are not DONE, lowest id first."""
+        return tuple(vm for vm in self._pool() if vm.name == name)
+
+    def ensure_vm(self, spec: VmSpec) -> tuple[CloudVm, Outcome]:
+        """Make the VM unless it exists; safe when run twice at once or after a lost answer.
+
+        It is made on hold, where it runs nothing. Whoever then looks again sees every VM of that
+        name with a lower id, so all who try keep the same one, and only that one is released.
+        `Busy` while the VM of this name is being terminated; `Conflict` when it is not ours.
+        """
+        seen = self._ours(spec)
+        outcome = Outcome.UNCHANGED if seen else Outcome.CREATED
+        if not seen:
+            self._instantiate(spec)
+            seen = self._ours(spec)
+        if not seen:
+            raise Busy(f"{spec.name} was made and is not in the VM pool yet")
+        kept, *twins = seen
+        self._discard(twins)
+        if kept.phase == "stopping":
+            raise Busy(f"{kept.name} ({kept.vm_id}) is still being terminated: {kept.state}")
+        if self.release(kept.vm_id) is Outcome.UNCHANGED:
+            return kept, outcome
+        self.log.info("released VM %s (%s)", kept.name, kept.vm_id)
+        return self.vm(kept.vm_id), outcome
+
+    def release(self, vm_id: int) -> Outcome:
+        """Let a held VM be scheduled; `UNCHANGED` when it is not on hold any more."""
+        if self.vm(vm_id).phase != "held":
+            return Outcome.UNCHANGED
+        try:
+            self._one.vm.action("release", vm_id)
+        except Busy:
+            if self.vm(vm_id).phase == "held":
+                raise
+            return Outcome.UNCHANGED  # another try of the same task was faster
+        return Outcome.CREATED
+
+    def terminate(self, vm_id: int, hard: bool = False) -> Outcome:
+        """Ask for a VM's end; `REMOVED` means accepted, its DONE shows later.
+
+        *hard* pulls the plug, and is the way out for a guest that never shuts down (3/12).
+        `Busy` in PROLOG and BOOT, where oned refuses; it passes by itself.
+        """
+        try:
+            if self.vm(vm_id).phase == "done":
+                return Outcome.UNCHANGED
+            self._one.vm.action("terminate-hard" if hard else "terminate", vm_id)
+        except Missing:
+            return Outcome.UNCHANGED
+        except Busy:
+            if self.vm(vm_id).state not in _ON_ITS_WAY:
+                raise
+            return Outcome.UNCHANGED
+        return Outcome.REMOVED
+
+    @cached_property
+    def _one(self) -> Any:
+        endpoint = Endpoint(
+            uri=self._uri(),
+            verify=self.verify(),
+            max_connections=int(self.number("max_connections", MAX_CONNECTIONS)),
+        )
+        server = OneServerXRPC(
+            endpoint.uri, session=f"{self.connection.login}:{self.connection.password}"
+        )
+        # pyone makes its transport itself and takes none: put ours in its place.
+        server._ServerProxy__transport = OneTransport(endpoint)
+        return server
+
+    def _uri(self) -> str:
+        host = self.host()
+        if "://" in host:
+            return host
+        scheme = self.connection.schema or "http"
+        return f"{scheme}://{host}:{self.connection.port or 2633}/RPC2"
+
+    def _pool(self) -> tuple[CloudVm, ...]:
+        return _sorted(self._one.vmpool.infoextended(_VISIBLE, *_ALL_IDS, _NOT_DONE).VM)
+
+    def _ours(self, spec: VmSpec) -> tuple[CloudVm, ...]:
+        found = self.find(spec.name)
+        for vm in found:
+            # The CONTEXT is fixed when the VM is made; a guest cannot write it.
+            mine = vm.owner == self.connection.login
+            if not mine or vm.context.get("SET_HOSTNAME") != spec.fqdn:
+                raise Conflict(f"VM {vm.vm_id} of {vm.owner} has the name {spec.name}, is not ours")
+        return found
+
+    def _discard(self, twins: Iterable[CloudVm]) -> None:
+        for twin in twins:
+            if twin.phase == "held":  # it never ran: nobody can depend on it
+                self.log.info("terminate twin %s (%s)", twin.name, twin.vm_id)
+                self.terminate(twin.vm_id)
+
+    def _instantiate(self, spec: VmSpec) -> None:
+        template_id, context = self._template(spec.template)
+        extra = template_xml(_extra(spec, context, self._network_ids(spec.networks)))
+        try:
+            vm_id = self._one.template.instantiate(template_id, spec.name, True, extra, False)
+        except Unreachable:
+            if not self.find(spec.name):
+                raise
+            self.log.warning("the answer to instantiate %s was lost, the VM exists", spec.name)
+        else:
+            self.log.info("made VM %s (%s) on hold", spec.name, vm_id)
+
+    def _template(self, name: str) -> tuple[int, dict[str, str]]:
+        pool = self._one.templatepool.info(_VISIBLE, *_ALL_IDS).VMTEMPLATE
+        template = self._one.template.info(self._id_of("VM template", name, pool))
+        return int(template.ID), dict(template.TEMPLATE.get("CONTEXT") or {})
+
+    def _network_ids(self, names: tuple[str, ...]) -> tuple[int, ...]:
+        if not names:
+            return ()
+        pool = self._one.vnpool.info(_VISIBLE, *_ALL_IDS).VNET
+        return tuple(self._id_of("network", name, pool) for name in names)
+
+    def _id_of(self, kind: str, name: str, pool: Iterable[Any]) -> int:
+        """Names are unique per owner only: our own comes first, then the only one there is."""
+        items = list(pool)
+        named = [item for item in items if name == item.NAME]
+        own = [item for item in named if self.connection.login == item.UNAME]
+        if not named:
+            there = ", ".join(sorted({str(item.NAME) for item in items})) or "none that we may use"
+            raise Missing(f"OpenNebula has no {kind} {name!r}; there is: {there}")
+        if not own and len(named) > 1:
+            owners = ", ".join(str(item.UNAME) for item in named)
+            raise Refused(f"several users have a {kind} {name!r}: {owners}")
+        return int((own or named)[0].ID)
+
+
+def _extra(
+    spec: VmSpec, context: Mapping[str, str], network_ids: Iterable[int]
+) -> dict[str, Value]:
+    extra: dict[str, Value] = {
+        "CPU": spec.cpu,
+        "VCPU": spec.vcpu,
+        "MEMORY": spec.memory_mb,
+        "CONTEXT": {**context, **spec.context, "SET_HOSTNAME": spec.fqdn},
+        SERVICE_ATTRIBUTE: spec.service,
+        "SNOWMELT_ROLLOUT": spec.rollout,
+        "SNOWMELT_SLOT": spec.slot,
+        "SNOWMELT_RELEASE": spec.release,
+        "SNOWMELT_FQDN": spec.fqdn,
+    }
+    # Without NIC the template's own stay; with it they are all replaced.
+    nics = [{"NETWORK_ID": network_id} for network_id in network_ids]
+    return {**extra, "NIC": nics} if nics else extra
+
+
+def _sorted(vms: Iterable[Any]) -> tuple[CloudVm, ...]:
+    return tuple(sorted((cloud_vm(vm) for vm in vms), key=lambda vm: vm.vm_id))
