@@ -28,3 +28,10 @@ def bring(client: Airflow, file: Path) -> tuple[str, ...]:
     for conn_id, entry in entries.items():
         client.ensure_connection(body(conn_id, entry))
     return tuple(entries)
+
+
+def tested(client: Airflow, file: Path) -> dict[str, str]:
+    """Press the test button of every Connection in *file*: id -> what is wrong, only bad ones."""
+    entries: dict[str, dict[str, Any]] = json.loads(file.read_text())
+    answers = {name: client.test_connection(body(name, entry)) for name, entry in entries.items()}
+    return {name: answer["message"] for name, answer in answers.items() if not answer["status"]}

@@ -7,7 +7,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-LAB_UID = 7001  # the user `lab`, made by lab-up
+from lab import settings
+
+LAB_UID = settings.UID  # the user `lab`, made by lab-up
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,10 +72,11 @@ class Place:
 
 def here() -> Place:
     """Return the place of this checkout's lab; the environment can move it for trials."""
+    lab = settings.places()
     return Place(
-        state=Path(os.environ.get("SNOWMELT_LAB_STATE", "/var/lib/snowmelt-lab")),
-        cache=Path(os.environ.get("SNOWMELT_LAB_CACHE", "/var/cache/snowmelt-lab")),
-        netns=os.environ.get("SNOWMELT_LAB_NETNS", "lab"),
-        checkout=Path(__file__).resolve().parents[2],
+        state=lab.state,
+        cache=lab.cache,
+        netns=os.environ.get("SNOWMELT_LAB_NETNS", settings.NETNS),
+        checkout=settings.CHECKOUT,
         dags=os.environ.get("SNOWMELT_LAB_DAGS", "dags"),
     )

@@ -1,0 +1,1 @@
+"""Clients with sessions: they click while a release goes out, and count what they notice."""
