@@ -1,0 +1,103 @@
+"""Move one service from what is seen to what is wanted, with no effect outside.
+
+Deploy: `release=1.1`. Rotate: no parameters. Scale: `replicas=4, replace=none`. Roll back:
+`release=<last good>`. Retire the service: `replicas=0`. Look first: `dry_run=true`.
+
+1. `plan` says which VMs come and go, and why.
+2. Each new VM: `create_vm`, `publish_dns`, `enrol_in_puppet`, `monitor_vm`, `join_balancer`.
+   The canary joins first and is watched before the others follow.
+3. `watch` looks at the new VMs under traffic. Then the old ones `drain`, and `watch_drained`
+   looks again while they still run.
+4. Until here a failure makes `roll_back` undo everything: old VMs serve on, new ones go.
+5. From here there is no way back: the old VMs leave, and `verify` looks for what is left of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG, get_parsing_context, task_group
+
+from include.catalogue.loader import load_service, service_names
+from include.catalogue.model import Service
+from snowmelt.operators.enrolment import EnrolInPuppet
+from snowmelt.operators.identity import RetireIdentity
+from snowmelt.operators.monitoring import MonitorVm
+from snowmelt.operators.names import PublishDns
+from snowmelt.operators.plan import PlanRollout
+from snowmelt.operators.sweep import ClearLeftovers, RollBack
+from snowmelt.operators.traffic import Drain, JoinBalancer, LeaveBalancer
+from snowmelt.operators.verify import Verify
+from snowmelt.operators.vm import CreateVm, TerminateVm
+from snowmelt.operators.watch import Watch
+from snowmelt.params import DEFAULTS, rollout_params
+
+
+def bring_up(run: Any, vm: Any, made_room: ClearLeftovers, undo: RollBack) -> JoinBalancer:
+    """Wire the steps of one new VM; returns the last."""
+    create = CreateVm(task_id="create_vm", rollout=run, vm=vm)
+    new = {"rollout": run, "vm": vm, "made": create.output}
+    names = PublishDns(task_id="publish_dns", **new)
+    enrol = EnrolInPuppet(task_id="enrol_in_puppet", rollout=run, vm=vm)
+    monitor = MonitorVm(task_id="monitor_vm", **new)
+    join = JoinBalancer(task_id="join_balancer", trigger_rule="none_failed", **new)
+    made_room >> create >> names >> enrol >> monitor >> join
+    [monitor, join] >> undo
+    return join
+
+
+def take_down(run: Any, vm: Any, watch: Watch, verify: Verify, undo: RollBack) -> None:
+    """Wire the steps of one old VM; the watch stands before all that cannot be undone."""
+    drain = Drain(task_id="drain", rollout=run, vm=vm, trigger_rule="none_failed")
+    leave = LeaveBalancer(task_id="leave_balancer", rollout=run, vm=vm, trigger_rule="none_failed")
+    retire = RetireIdentity(task_id="retire_identity", rollout=run, vm=vm)
+    terminate = TerminateVm(task_id="terminate_vm", rollout=run, vm=vm)
+    drain >> watch >> leave >> retire >> terminate >> verify
+    drain >> undo
+
+
+def rollout(service: Service) -> DAG:
+    """Wire the rollout of one service."""
+    with DAG(
+        f"rollout_{service.name}",
+        params=rollout_params(service),
+        schedule=None,
+        max_active_runs=1,  # the service's lock: a second run waits
+        default_args={**DEFAULTS, "owner": service.owner},
+        doc_md=__doc__,
+        tags=["rollout", service.name],
+    ) as dag:
+        plan = PlanRollout(task_id="plan", service=service.name)
+        run = plan.output
+        clear = ClearLeftovers(task_id="clear_leftovers", rollout=run)
+        watch_canary, watch = [
+            Watch(task_id=task_id, stage=stage, rollout=run, trigger_rule="none_failed")
+            for task_id, stage in (("watch_canary", "canary"), ("watch", "drained"))
+        ]
+        undo = RollBack(task_id="roll_back", rollout=run, trigger_rule="all_done")
+        verify = Verify(task_id="verify", rollout=run, trigger_rule="none_failed")
+        [watch_canary, watch] >> undo
+
+        @task_group
+        def canary(vm: Any) -> None:
+            bring_up(run, vm, clear, undo) >> watch_canary
+
+        @task_group
+        def others(vm: Any) -> None:
+            watch_canary >> bring_up(run, vm, clear, undo)
+
+        @task_group
+        def old(vm: Any) -> None:
+            take_down(run, vm, watch, verify, undo)
+
+        canary.expand(vm=plan.output["canary"])
+        joined = others.expand(vm=plan.output["others"])
+        joined >> old.expand(vm=plan.output["old"])
+    return dag
+
+
+# a task starts by parsing its own DAG only: with 500 services that is 3 ms, not 2.7 s
+wanted = get_parsing_context().dag_id
+for name in service_names():
+    if wanted in (None, f"rollout_{name}"):
+        globals()[f"rollout_{name}"] = rollout(load_service(name))

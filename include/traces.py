@@ -1,0 +1,31 @@
+"""What is left of VMs that should be gone: nothing of a VM survives it in any system."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from include.catalogue.model import Service
+from include.planner import Facts
+
+
+def traces(
+    service: Service, names: Collection[str], facts: Facts, nodes: Collection[str]
+) -> tuple[str, ...]:
+    """Return a sentence for each trace of the VMs *names*; *nodes* are PuppetDB's active ones."""
+    fqdns = {service.fqdn(name) for name in names}
+    return tuple(_found(names, fqdns, facts, nodes))
+
+
+def _found(
+    names: Collection[str], fqdns: Collection[str], facts: Facts, nodes: Collection[str]
+) -> Iterator[str]:
+    yield from (f"VM {vm.vm_id} {vm.name} is {vm.state}" for vm in facts.vms if vm.name in names)
+    yield from (
+        f"certificate of {c.certname} is {c.state}"
+        for c in facts.certificates
+        if c.certname in fqdns
+    )
+    yield from (f"PuppetDB has {node} as active" for node in nodes if node in fqdns)
+    yield from (f"{a.fqdn} is {a.address}" for a in facts.addresses if a.fqdn in fqdns)
+    yield from (f"{h.name} is monitored" for h in facts.health if h.name in fqdns)
+    yield from (f"{m.name} is in pool {m.pool}" for m in facts.members if m.name in names)

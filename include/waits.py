@@ -1,0 +1,104 @@
+"""What a look means for the one who waits: pure functions from facts to a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from include.facts import CertificateRequest, CheckResult, CloudVm, HostHealth, Member, PuppetReport
+from include.verdict import Verdict, done, failed, pending
+
+
+def boot_verdict(name: str, vm: CloudVm | None) -> Verdict:
+    """Is the VM running?"""
+    if vm is None:
+        return pending(f"{name} is not in OpenNebula's list yet")
+    where = f"{name} (VM {vm.vm_id}) is {vm.state}"
+    if vm.phase == "running":
+        return done(f"{where} on {vm.host}" if vm.host else where)
+    told = f"{where}: {vm.message}" if vm.message else where
+    if vm.phase in ("failed", "off", "stopping", "done"):
+        return failed(told)
+    return pending(told)
+
+
+def gone_verdict(name: str, vm: CloudVm | None) -> Verdict:
+    """Is the VM gone?
+
+    A guest that ignores the shutdown leaves its VM in SHUTDOWN for ever, and a shutdown that
+    fails puts it silently back to RUNNING: both are pending here, until the deadline.
+    """
+    if vm is None or vm.phase == "done":
+        return done(f"{name} is gone")
+    return pending(f"{name} (VM {vm.vm_id}) is {vm.state}")
+
+
+def request_verdict(certname: str, asked: CertificateRequest | None, *, signed: bool) -> Verdict:
+    """Has the VM asked for its certificate?"""
+    if signed:
+        return done(f"{certname} has its certificate")
+    if asked is None:
+        return pending(f"{certname} has not asked for a certificate yet")
+    return done(f"{certname} asks for a certificate")
+
+
+def report_verdict(certname: str, report: PuppetReport | None, failing_for_s: float) -> Verdict:
+    """Did the VM's Puppet run end well?
+
+    The first boot tries a failed run once more after a pause, so a failed report counts only
+    when no better one has followed for 30 s: a package repository may be away for a moment.
+    """
+    if report is None:
+        return pending(f"{certname} has sent no Puppet report yet")
+    if report.noop:
+        return pending(f"{certname} ran Puppet without applying anything (noop)")
+    if report.status != "failed":
+        return done(f"Puppet on {certname}: {report.status} (report {report.report_hash[:8]})")
+    why = "; ".join(report.failures) or "see its report"
+    told = f"Puppet on {certname} failed: {why}"
+    return failed(told) if failing_for_s >= 30 else pending(told)
+
+
+def health_verdict(name: str, health: HostHealth | None) -> Verdict:
+    """Has monitoring checked the VM and everything on it since it was added, with success?"""
+    if health is None:
+        return pending(f"{name} is not in monitoring yet")
+    if not health.checks:
+        return pending(f"{name} has no checks yet")
+    bad = [_told(c) for c in (health.host, *health.checks) if c.state != "ok"]
+    if bad:
+        return pending(f"{name}: {', '.join(bad)}")
+    return done(f"{name}: {1 + len(health.checks)} checks are ok")
+
+
+def _told(check: CheckResult) -> str:
+    return f"{check.name} {check.state}" + (f" ({check.output})" if check.output else "")
+
+
+def serving_verdict(name: str, member: Member | None) -> Verdict:
+    """Does the balancer send traffic to the VM?"""
+    if member is None:
+        return pending(f"{name} is not in the pool yet")
+    if member.state == "up":
+        return done(f"{name} serves in pool {member.pool}")
+    return pending(f"{name} is {member.state} in pool {member.pool}")
+
+
+def drained_verdict(name: str, member: Member | None) -> Verdict:
+    """Have the sessions on the VM ended?"""
+    if member is None:
+        return done(f"{name} is in no pool")
+    if member.state == "up":
+        return failed(f"{name} takes new sessions again: somebody ended its drain")
+    if member.sessions or member.connections:
+        return pending(
+            f"{name} still has {member.sessions} sessions, {member.connections} connections"
+        )
+    return done(f"{name} is drained")
+
+
+def all_gone_verdict(names: Sequence[str], vms: Sequence[CloudVm]) -> Verdict:
+    """Are all the VMs of these names gone?"""
+    left = [vm for vm in vms if vm.name in names and vm.phase != "done"]
+    if not left:
+        return done(f"{len(names)} VMs are gone")
+    return pending("still there: " + ", ".join(f"{vm.name} ({vm.state})" for vm in left))

@@ -1,0 +1,31 @@
+"""What other systems know of a VM: its monitoring, certificate, PuppetDB node and names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from include.catalogue.model import Service
+from include.verdict import Outcome
+from snowmelt.hooks.monitoring import monitoring_for
+from snowmelt.hooks.nameserver import NameServerHook
+from snowmelt.hooks.puppet_ca import PuppetCaHook
+from snowmelt.hooks.puppetdb import PuppetDbHook
+
+
+def retirements(
+    service: Service, fqdn: str, address: str | None, *, revoke: bool
+) -> Iterator[tuple[str, Callable[[], Outcome]]]:
+    """Yield (what, how to remove it) for all that is known of *fqdn*, in the order to do it.
+
+    Monitoring first, or it would page for a VM that goes on purpose. The names come last: a
+    person who looks into a failure half-way can still reach the VM by its name.
+    """
+    conns = service.connections
+    if service.monitoring is not None:
+        monitoring = monitoring_for(conns.monitoring)
+        yield "monitoring", partial(monitoring.remove_host, fqdn)
+    ca = PuppetCaHook(conns.puppet_ca)
+    yield "certificate", partial(ca.remove_certificate, fqdn, revoke=revoke)
+    yield "PuppetDB node", partial(PuppetDbHook(conns.puppetdb).deactivate, fqdn)
+    yield "names", partial(NameServerHook(conns.nameserver).remove_address, fqdn, address)

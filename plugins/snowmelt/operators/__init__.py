@@ -1,0 +1,1 @@
+"""Operators act once, idempotently, and leave the waiting to a trigger."""

@@ -1,0 +1,57 @@
+"""What all operators share: the rollout that they belong to, and the hand-over to a trigger."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from include.verdict import Verdict
+from snowmelt.errors import Refused, SnowmeltError
+from snowmelt.triggers.base import WaitTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+# how much longer than the trigger's own deadline Airflow waits for its event: only a triggerer
+# that is away for good gets there, and the retry then starts with a look
+GRACE_S = 120
+
+
+class WaitOperator(BaseOperator):
+    """Acts once in `execute`, then waits in a trigger, or in place with `deferrable=False`."""
+
+    template_fields: Sequence[str] = ()
+
+    def __init__(self, *, deferrable: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deferrable = deferrable
+
+    def wait(self, context: Context, trigger: WaitTrigger, then: str = "execute_complete") -> Any:
+        """Wait by *trigger* and go on in the method *then*."""
+        if self.deferrable:
+            left = max(0.0, trigger.deadline - time.time()) + GRACE_S
+            self.defer(trigger=trigger, method_name=then, timeout=timedelta(seconds=left))
+        verdict = asyncio.run(trigger.wait())
+        return getattr(self, then)(context, verdict.to_event())
+
+    def settle(self, event: dict[str, Any]) -> Verdict:
+        """Return the verdict of a finished wait, or raise what it means for the task."""
+        verdict = Verdict(**event)
+        if verdict.status == "done":
+            self.log.info("%s", verdict.detail)
+            return verdict
+        raise (SnowmeltError if verdict.retryable else Refused)(verdict.detail)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """End the task by the verdict of its wait."""
+        self.settle(event)
+
+
+def deadline(limit: timedelta) -> float:
+    """Return the moment *limit* from now, in epoch seconds."""
+    return time.time() + limit.total_seconds()

@@ -1,0 +1,69 @@
+"""Take a VM into Puppet: only one whose certificate request proves who it is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from include.enrolment import objection
+from snowmelt.errors import Refused, SnowmeltError
+from snowmelt.hooks.puppet_ca import PuppetCaHook
+from snowmelt.links import PuppetReportLink
+from snowmelt.operators.base import deadline
+from snowmelt.operators.step import StepOperator
+from snowmelt.triggers.puppet import CertificateAskedTrigger, GoodReportTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class EnrolInPuppet(StepOperator):
+    """Wait for the VM's certificate request, check it, sign it, wait for its first good report."""
+
+    operator_extra_links = (PuppetReportLink(),)
+
+    def execute(self, context: Context) -> Any:
+        return self.wait(
+            context,
+            CertificateAskedTrigger(
+                conn_id=self.connections.puppet_ca,
+                certname=self.vm["fqdn"],
+                deadline=deadline(self.service.puppet.enrol_deadline),
+            ),
+            then="sign",
+        )
+
+    def sign(self, context: Context, event: dict[str, Any]) -> Any:
+        """Sign the request if it carries this VM's token; a refused one stays unsigned."""
+        self.settle(event)
+        self._ensure_signed()
+        return self.wait(
+            context,
+            GoodReportTrigger(
+                conn_id=self.connections.puppetdb,
+                certname=self.vm["fqdn"],
+                peers=[vm.fqdn for vm in self.plan.new],
+                deadline=deadline(self.service.puppet.enrol_deadline),
+            ),
+        )
+
+    def _ensure_signed(self) -> None:
+        ca, fqdn = PuppetCaHook(self.connections.puppet_ca), self.vm["fqdn"]
+        request = ca.request(fqdn)
+        if request is None:
+            self._must_be_signed(ca)
+            return
+        reason = objection(request, fqdn, self.plan.rollout, ca.enrolment_key, datetime.now(UTC))
+        if reason:
+            raise Refused(f"the certificate request of {fqdn} stays unsigned: {reason}")
+        ttl_s = int(self.service.puppet.certificate_ttl.total_seconds())
+        certificate, outcome = ca.ensure_signed(request, ttl_s)
+        self.log.info("%s certificate of %s, %s", outcome, fqdn, certificate.fingerprint)
+
+    def _must_be_signed(self, ca: PuppetCaHook) -> None:
+        certificate = ca.certificate(self.vm["fqdn"])
+        if certificate is None:
+            raise SnowmeltError(f"the certificate request of {self.vm['fqdn']} has vanished")
+        if certificate.state != "signed":
+            raise Refused(f"the certificate of {self.vm['fqdn']} is {certificate.state}")
+        self.log.info("unchanged certificate of %s: signed before", self.vm["fqdn"])

@@ -1,0 +1,40 @@
+"""Take a VM into monitoring."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowmelt.hooks.monitoring import monitoring_for
+from snowmelt.links import MonitoringLink
+from snowmelt.operators.base import deadline
+from snowmelt.operators.step import NewVmOperator
+from snowmelt.triggers.monitoring import HealthyTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class MonitorVm(NewVmOperator):
+    """Add the VM to monitoring and wait until every check on it has run and is ok."""
+
+    operator_extra_links = (MonitoringLink(),)
+
+    def execute(self, context: Context) -> Any:
+        wanted = self.service.monitoring
+        if wanted is None:
+            self.log.info("%s is not monitored", self.service.name)
+            return None
+        hook, fqdn = monitoring_for(self.connections.monitoring), self.vm["fqdn"]
+        variables = {**wanted.vars, "snowmelt_service": self.service.name}
+        outcome = hook.ensure_host(fqdn, self.address, wanted.template, variables)
+        self.log.info("%s %s in monitoring", outcome, fqdn)
+        hook.check_now(fqdn)
+        return self.wait(
+            context,
+            HealthyTrigger(
+                conn_id=self.connections.monitoring,
+                fqdn=fqdn,
+                peers=[vm.fqdn for vm in self.plan.new],
+                deadline=deadline(wanted.deadline),
+            ),
+        )

@@ -1,0 +1,77 @@
+"""A step of a rollout, for one VM or for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from include.catalogue.model import Connections, Service
+from include.planner import Plan
+from snowmelt.hooks.opennebula import OpenNebulaHook
+from snowmelt.operators.base import WaitOperator
+
+
+class RolloutOperator(WaitOperator):
+    """A step that belongs to a rollout.
+
+    `rollout` is what the task `plan` returned: {"service", "plan", "dry_run"}.
+    The run is pinned to it: a catalogue that changes meanwhile changes the next run.
+    """
+
+    template_fields: Sequence[str] = ("rollout",)
+
+    def __init__(self, *, rollout: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rollout = rollout
+
+    @cached_property
+    def service(self) -> Service:
+        """The catalogue entry that this rollout was planned by."""
+        return Service.model_validate(self.rollout["service"])
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What was decided."""
+        return Plan.from_json(self.rollout["plan"])
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing may be changed."""
+        return bool(self.rollout["dry_run"])
+
+    @property
+    def connections(self) -> Connections:
+        """The ids of the Airflow Connections to use."""
+        return self.service.connections
+
+    @property
+    def cloud(self) -> OpenNebulaHook:
+        """The OpenNebula of this service."""
+        return OpenNebulaHook(self.connections.opennebula)
+
+
+class StepOperator(RolloutOperator):
+    """A step for one VM: {"name", "fqdn", "slot"}, for an old one also {"vm_id", "address"}."""
+
+    template_fields: Sequence[str] = ("rollout", "vm")
+
+    def __init__(self, *, vm: Mapping[str, Any], **kwargs: Any) -> None:
+        kwargs.setdefault("map_index_template", "{{ task.vm['name'] }}")
+        super().__init__(**kwargs)
+        self.vm = vm
+
+
+class NewVmOperator(StepOperator):
+    """A step for a VM that `create_vm` made: `made` is what that returned."""
+
+    template_fields: Sequence[str] = ("rollout", "vm", "made")
+
+    def __init__(self, *, made: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.made = made
+
+    @property
+    def address(self) -> str:
+        """The VM's own address."""
+        return str(self.made["address"])

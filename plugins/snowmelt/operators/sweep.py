@@ -1,0 +1,171 @@
+"""Remove VMs that carry no traffic, whole: what a crashed run left, and what a failed one made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.facts import CloudVm, Member
+from include.planner import PlanError, roll_back
+from snowmelt.errors import Busy, Refused, SnowmeltError
+from snowmelt.hooks.balancer import balancer_for
+from snowmelt.identity import retirements
+from snowmelt.look import look, look_at_pool
+from snowmelt.operators.base import deadline
+from snowmelt.operators.step import RolloutOperator
+from snowmelt.triggers.cloud import AllVmsGoneTrigger
+from snowmelt.triggers.traffic import AllDrainedTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+# a VM that is just booting refuses to be terminated until it runs
+LIMIT = timedelta(minutes=10)
+ROUND = timedelta(seconds=10)
+
+
+class Sweep(RolloutOperator):
+    """Take VMs out of the pool, terminate them, wait, then remove what others know of them.
+
+    The VMs go first here: one that still boots could ask for its certificate again after that
+    had been removed.
+    """
+
+    def doomed(self) -> Sequence[str]:
+        """Return the names of the VMs to remove."""
+        raise NotImplementedError
+
+    def begin(self, context: Context) -> Any:
+        """Take them out of the pool, then start terminating."""
+        for name in self.doomed():
+            self._leave(name)
+        return self.terminate(context)
+
+    def terminate(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        """Terminate what is left; come back here until nothing is."""
+        left = [vm for vm in self.cloud.vm_states() if vm.name in self.doomed()]
+        if not left:
+            return self.forget(context)
+        started = context["ti"].start_date.timestamp() if context["ti"].start_date else time.time()
+        if time.time() > started + LIMIT.total_seconds():
+            raise SnowmeltError("not gone: " + ", ".join(f"{vm.name} {vm.state}" for vm in left))
+        for vm in left:
+            self._terminate(vm)
+        gone = AllVmsGoneTrigger(
+            conn_id=self.connections.opennebula,
+            names=list(self.doomed()),
+            deadline=deadline(ROUND),
+        )
+        return self.wait(context, gone, then="terminate")
+
+    def forget(self, context: Context) -> Any:
+        """Remove what other systems know of the VMs, whose keys may be anywhere: revoke them."""
+        for name in self.doomed():
+            fqdn = self.service.fqdn(name)
+            for what, remove in retirements(self.service, fqdn, None, revoke=True):
+                self.log.info("%s %s of %s", remove(), what, fqdn)
+
+    def _terminate(self, vm: CloudVm) -> None:
+        try:
+            outcome = self.cloud.terminate(vm.vm_id, hard=True)
+        except Busy as busy:
+            self.log.info("%s", busy)
+        else:
+            self.log.info("%s VM %s (%s)", outcome, vm.vm_id, vm.name)
+
+    def _leave(self, name: str) -> None:
+        pool = self.service.balancer
+        if pool is None:
+            return
+        try:
+            outcome = balancer_for(self.connections.balancer).remove_member(
+                pool.pool, name, cut=True
+            )
+        except Busy:
+            time.sleep(2)  # its idle connections are closed within `pool-purge-delay`, 1 s
+            outcome = balancer_for(self.connections.balancer).remove_member(
+                pool.pool, name, cut=True
+            )
+        self.log.info("%s %s from pool %s", outcome, name, pool.pool)
+
+
+class ClearLeftovers(Sweep):
+    """Remove what an earlier run left behind and what carries no traffic: it takes up room."""
+
+    def doomed(self) -> Sequence[str]:
+        return [vm.name for vm in self.plan.leftovers]
+
+    def execute(self, context: Context) -> Any:
+        if self.dry_run or not self.plan.leftovers:
+            self.log.info("nothing was left behind")
+            return None
+        for vm in self.plan.leftovers:
+            self.log.info("%s goes: %s", vm.name, vm.reason)
+        return self.begin(context)
+
+
+class RollBack(Sweep):
+    """Undo a failed rollout before its first irreversible step; skipped when nothing failed.
+
+    Runs when all the steps before it have ended, so that none of them works against it.
+    """
+
+    def doomed(self) -> Sequence[str]:
+        return [vm.name for vm in self.plan.new]
+
+    def execute(self, context: Context) -> Any:
+        if not self._failed(context):
+            raise AirflowSkipException("nothing failed")
+        seen = look(self.service)
+        try:
+            moves = roll_back(self.service, self.plan, seen)
+        except PlanError as error:
+            raise Refused(str(error)) from error
+        for move in moves:
+            self.log.info("%s", move)
+            if move.verb in ("undrain", "join"):
+                self._serve_again(move.vms)
+        return self._drain_new(context)
+
+    def _failed(self, context: Context) -> bool:
+        ti = context["ti"]
+        states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])
+        return "failed" in states.get(ti.run_id, {}).values()
+
+    def _serve_again(self, names: Sequence[str]) -> None:
+        pool = self.service.balancer
+        addresses = {vm.name: vm.address for vm in self.plan.old}
+        for name in names if pool else ():
+            balancer = balancer_for(self.connections.balancer)
+            balancer.ensure_member(pool.pool, name, addresses[name], pool.port)
+            self.log.info("%s %s", balancer.undrain(pool.pool, name), name)
+
+    def _drain_new(self, context: Context) -> Any:
+        """Let the sessions on the new VMs that still answer come to their end."""
+        pool = self.service.balancer
+        serving = [m.name for m in self._new_members() if m.state == "up"]
+        if pool is None or not serving:
+            return self.begin(context)
+        for name in serving:
+            outcome = balancer_for(self.connections.balancer).drain(pool.pool, name)
+            self.log.info("%s drain of %s", outcome, name)
+        drained = AllDrainedTrigger(
+            conn_id=self.connections.balancer,
+            pool=pool.pool,
+            names=serving,
+            idle_s=self.service.drain.idle.total_seconds(),
+            deadline=deadline(self.service.drain.deadline),
+        )
+        return self.wait(context, drained, then="drained")
+
+    def drained(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on, whatever came of the drain: these VMs have to go."""
+        self.log.info("%s", event["detail"])
+        return self.begin(context)
+
+    def _new_members(self) -> Sequence[Member]:
+        return [m for m in look_at_pool(self.service) if m.name in self.doomed()]

@@ -1,0 +1,124 @@
+"""Take a VM into the load balancer, drain it, and take it out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from include.catalogue.model import Balancer as Pool
+from include.planner import may_drain, may_retire
+from snowmelt.errors import Busy, Refused
+from snowmelt.hooks.balancer import Balancer, balancer_for
+from snowmelt.look import look, look_at_pool
+from snowmelt.operators.base import deadline
+from snowmelt.operators.step import NewVmOperator, StepOperator
+from snowmelt.triggers.traffic import DrainedTrigger, MayDrainTrigger, PauseTrigger, ServingTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class JoinBalancer(NewVmOperator):
+    """Add the VM to its pool and wait until the balancer sends traffic to it."""
+
+    def execute(self, context: Context) -> Any:
+        pool, name = self.service.balancer, self.vm["name"]
+        if pool is None:
+            self.log.info("%s has no balancer", self.service.name)
+            return None
+        balancer = balancer_for(self.connections.balancer)
+        outcome = balancer.ensure_member(pool.pool, name, self.address, pool.port)
+        self.log.info("%s %s in pool %s", outcome, name, pool.pool)
+        return self.wait(
+            context,
+            ServingTrigger(
+                conn_id=self.connections.balancer,
+                pool=pool.pool,
+                name=name,
+                deadline=deadline(pool.join_deadline),
+            ),
+        )
+
+
+class Drain(StepOperator):
+    """Give the VM no new sessions, and wait until the old ones have ended or the deadline is over.
+
+    Before that it waits until the new VMs have settled and can carry the service without it.
+    """
+
+    def execute(self, context: Context) -> Any:
+        pool = self.service.balancer
+        if pool is None or self._is_out(pool):
+            return None
+        return self.wait(
+            context,
+            MayDrainTrigger(
+                service=self.service.model_dump(mode="json"),
+                plan=self.plan.to_json(),
+                name=self.vm["name"],
+                deadline=deadline(self.service.watch.settle + pool.join_deadline),
+            ),
+            then="drain",
+        )
+
+    def drain(self, context: Context, event: dict[str, Any]) -> Any:
+        """Begin the drain, if it is still safe, and wait for its end."""
+        self.settle(event)
+        pool, name = self.service.balancer, self.vm["name"]
+        if pool is None or self._is_out(pool):
+            return None
+        verdict = may_drain(self.service, self.plan, look(self.service), name)
+        if verdict.status != "done":
+            raise Refused(f"{name} is not drained: {verdict.detail}")
+        outcome = balancer_for(self.connections.balancer).drain(pool.pool, name)
+        self.log.info("%s drain of %s: %s", outcome, name, verdict.detail)
+        return self.wait(
+            context,
+            DrainedTrigger(
+                conn_id=self.connections.balancer,
+                pool=pool.pool,
+                name=name,
+                idle_s=self.service.drain.idle.total_seconds(),
+                on_deadline=self.service.drain.on_deadline,
+                deadline=deadline(self.service.drain.deadline),
+            ),
+        )
+
+    def _is_out(self, pool: Pool) -> bool:
+        out = self.vm["name"] not in {m.name for m in look_at_pool(self.service)}
+        if out:
+            self.log.info("%s is not in pool %s", self.vm["name"], pool.pool)
+        return out
+
+
+class LeaveBalancer(StepOperator):
+    """Take the drained VM out of its pool; what is still connected is cut."""
+
+    def execute(self, context: Context) -> Any:
+        pool = self.service.balancer
+        if pool is None:
+            return None
+        verdict = may_retire(
+            self.service, self.plan, look(self.service), self.vm["name"], drained=True
+        )
+        if verdict.status != "done":
+            raise Refused(f"{self.vm['name']} stays in pool {pool.pool}: {verdict.detail}")
+        self.log.info("%s", verdict.detail)
+        try:
+            self._leave(balancer_for(self.connections.balancer), pool.pool)
+        except Busy as busy:
+            # its idle connections are closed within a second or two
+            self.log.info("%s", busy)
+            pause = PauseTrigger(deadline=deadline(timedelta(seconds=1)), interval=0.5)
+            return self.wait(context, pause, then="again")
+        return None
+
+    def again(self, context: Context, event: dict[str, Any]) -> Any:
+        """Try once more; a second refusal is an error, which Airflow retries."""
+        self.settle(event)
+        if self.service.balancer:
+            self._leave(balancer_for(self.connections.balancer), self.service.balancer.pool)
+
+    def _leave(self, balancer: Balancer, pool: str) -> None:
+        outcome = balancer.remove_member(pool, self.vm["name"], cut=True)
+        self.log.info("%s %s from pool %s", outcome, self.vm["name"], pool)

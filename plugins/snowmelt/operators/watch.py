@@ -1,0 +1,60 @@
+"""Look at the new VMs under traffic before anything is done that cannot be undone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from snowmelt.look import look_at_pool
+from snowmelt.operators.base import deadline
+from snowmelt.operators.step import RolloutOperator
+from snowmelt.triggers.traffic import WatchTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class Watch(RolloutOperator):
+    """Fail when a watched VM goes down, is not well in monitoring, or answers with errors.
+
+    `canary` watches the first new VM beside the old ones; `drained` watches all that stay, while
+    the drained old VMs still run and could take over again at once.
+    """
+
+    def __init__(self, *, stage: Literal["canary", "drained"], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stage = stage
+
+    def execute(self, context: Context) -> Any:
+        names = self._names()
+        if not names:
+            raise AirflowSkipException("nothing to watch")
+        limit = self._duration()
+        self.log.info("watching %s for %s", ", ".join(names), limit)
+        return self.wait(
+            context,
+            WatchTrigger(
+                service=self.service.model_dump(mode="json"),
+                names=list(names),
+                before=[asdict(m) for m in look_at_pool(self.service) if m.name in names],
+                began=time.time(),
+                duration_s=limit.total_seconds(),
+                deadline=deadline(limit + timedelta(minutes=5)),
+            ),
+        )
+
+    def _names(self) -> Sequence[str]:
+        if self.dry_run or self.plan.nothing_to_do:
+            return ()
+        if self.stage == "canary":
+            return [vm.name for vm in self.plan.new if vm.canary]
+        return [vm.name for vm in (*self.plan.new, *self.plan.kept)]
+
+    def _duration(self) -> timedelta:
+        canary = self.stage == "canary"
+        return self.service.canary.watch if canary else self.service.watch.duration

@@ -1,0 +1,63 @@
+"""The form of a rollout: what a person may ask for, and how it is checked before a run starts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Param
+
+from include.catalogue.model import Service
+
+# a step that fails for a passing reason is tried again within half a minute
+DEFAULTS: dict[str, Any] = {"retries": 3, "retry_delay": timedelta(seconds=5)}
+
+# what Debian and RPM accept as a version
+VERSION = r"^[0-9][A-Za-z0-9.+~:-]*$"
+
+
+def rollout_params(service: Service) -> dict[str, Param]:
+    """Return the parameters of the service's rollout DAG, in the order of the form."""
+    return {
+        "release": Param(
+            None,
+            type=["null", "string"],
+            pattern=VERSION,
+            maxLength=64,
+            title="Release",
+            description=f"Release of {service.package.name}. Empty: the one that serves now.",
+        ),
+        "replicas": Param(
+            None,
+            type=["null", "integer"],
+            minimum=0,
+            maximum=999,
+            title="VMs",
+            description=f"How many VMs. Empty: {service.replicas}, as in the catalogue."
+            " 0 retires the service.",
+        ),
+        "replace": Param(
+            "all",
+            type="string",
+            enum=["all", "outdated", "none"],
+            title="Replace",
+            description="Which VMs are replaced: all of them, those of another release or too"
+            " old, or none (only the number changes).",
+        ),
+        "dry_run": Param(
+            False, type="boolean", title="Dry run", description="Print the plan, change nothing."
+        ),
+        "reason": Param(
+            None,
+            type=["null", "string"],
+            maxLength=500,
+            title="Reason",
+            description="Why, for those who read this run later.",
+        ),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Force",
+            description="Go beyond the limits on how much one plan may retire.",
+        ),
+    }

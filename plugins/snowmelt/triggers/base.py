@@ -1,0 +1,66 @@
+"""The one wait loop. A subclass says only how to look and what it means."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import abstractmethod
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from include.verdict import Verdict, failed, pending
+from snowmelt.errors import Refused, SnowmeltError
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class WaitTrigger(BaseTrigger):
+    """Look every *interval* seconds until it is decided, or until *deadline* (epoch seconds).
+
+    The fields are the parameters: they are listed once and survive the database. The deadline
+    is absolute, so that a restart of the triggerer does not start the wait anew.
+    """
+
+    deadline: float
+    interval: float = 2.0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        cls = type(self)
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+        return f"{cls.__module__}.{cls.__qualname__}", values
+
+    @abstractmethod
+    async def check(self) -> Verdict:
+        """Look once. An error that may pass is raised as `SnowmeltError`: the wait goes on."""
+
+    def expired(self, last: Verdict) -> Verdict:
+        """Say what the end of the deadline means; most waits have failed then."""
+        return failed(f"not within the deadline: {last.detail}")
+
+    async def wait(self) -> Verdict:
+        """Return the first verdict that is not pending."""
+        said = ""
+        while (verdict := await self._look()).status == "pending":
+            if verdict.detail != said:
+                self.log.info("%s", verdict.detail)
+                said = verdict.detail
+            if time.time() >= self.deadline:
+                return self.expired(verdict)
+            await asyncio.sleep(self.interval)
+        return verdict
+
+    async def _look(self) -> Verdict:
+        try:
+            return await self.check()
+        except Refused as error:
+            return failed(str(error))
+        except SnowmeltError as error:
+            return pending(f"cannot look: {error}")
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        yield TriggerEvent((await self.wait()).to_event())

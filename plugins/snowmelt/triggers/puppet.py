@@ -1,0 +1,58 @@
+"""Waits for the Puppet CA and for PuppetDB, one look for all VMs of a rollout."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from include.facts import Certificate, PuppetReport
+from include.verdict import Verdict, done, pending
+from include.waits import report_verdict
+from snowmelt.hooks.puppet_ca import PuppetCaHook
+from snowmelt.hooks.puppetdb import PuppetDbHook
+from snowmelt.triggers.base import WaitTrigger
+from snowmelt.triggers.snapshot import shared
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class CertificateAskedTrigger(WaitTrigger):
+    """Wait until the CA holds a request, or a certificate, of *certname*."""
+
+    conn_id: str
+    certname: str
+    interval: float = 1.0
+
+    async def check(self) -> Verdict:
+        look = PuppetCaHook(self.conn_id).certificates
+        known: Sequence[Certificate] = await shared(("ca", self.conn_id), self.interval / 2, look)
+        state = next((c.state for c in known if c.certname == self.certname), None)
+        if state is None:
+            return pending(f"{self.certname} has not asked for a certificate yet")
+        return done(f"the CA has {self.certname} as {state}")
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class GoodReportTrigger(WaitTrigger):
+    """Wait for the first good Puppet report of *certname*; *peers* are looked at in one query."""
+
+    conn_id: str
+    certname: str
+    peers: list[str]
+    interval: float = 1.0
+    failing_since: float = field(default=0.0, init=False)
+
+    async def check(self) -> Verdict:
+        report = (await self._reports()).get(self.certname)
+        if report is None or report.status != "failed":
+            self.failing_since = 0.0
+        else:
+            self.failing_since = self.failing_since or time.monotonic()
+        failing_for = time.monotonic() - self.failing_since if self.failing_since else 0.0
+        return report_verdict(self.certname, report, failing_for)
+
+    async def _reports(self) -> dict[str, PuppetReport]:
+        hook, names = PuppetDbHook(self.conn_id), tuple(sorted(self.peers))
+        return await shared(
+            ("reports", self.conn_id, names), self.interval / 2, lambda: hook.last_reports(names)
+        )

@@ -1,0 +1,142 @@
+"""Waits for a load balancer, one look for all VMs of a pool."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from include.catalogue.model import Service
+from include.facts import Member
+from include.planner import Plan, may_drain, watch_verdict
+from include.verdict import Verdict, done, failed, pending
+from include.waits import drained_verdict, serving_verdict
+from snowmelt.hooks.balancer import balancer_for
+from snowmelt.look import look, look_at_pool
+from snowmelt.triggers.base import WaitTrigger
+from snowmelt.triggers.monitoring import healths
+from snowmelt.triggers.snapshot import shared
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class _PoolTrigger(WaitTrigger):
+    conn_id: str
+    pool: str
+    idle_s: float = 0.0
+    interval: float = 0.5
+
+    async def members(self) -> Sequence[Member]:
+        balancer = balancer_for(self.conn_id)
+        return await shared(
+            ("members", self.conn_id, self.pool, self.idle_s),
+            self.interval / 2,
+            lambda: balancer.members(self.pool, self.idle_s),
+        )
+
+    async def member(self, name: str) -> Member | None:
+        return next((m for m in await self.members() if m.name == name), None)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class ServingTrigger(_PoolTrigger):
+    """Wait until the balancer sends traffic to a VM."""
+
+    name: str
+
+    async def check(self) -> Verdict:
+        return serving_verdict(self.name, await self.member(self.name))
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class DrainedTrigger(_PoolTrigger):
+    """Wait until the sessions on a VM have ended; *on_deadline* says what to do when they don't."""
+
+    name: str
+    on_deadline: str
+
+    async def check(self) -> Verdict:
+        return drained_verdict(self.name, await self.member(self.name))
+
+    def expired(self, last: Verdict) -> Verdict:
+        if self.on_deadline == "cut":
+            return done(f"drain deadline: what is left is cut ({last.detail})")
+        return failed(f"drain deadline: {last.detail}")
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class AllDrainedTrigger(_PoolTrigger):
+    """Wait until no session is left on any of these VMs."""
+
+    names: list[str]
+
+    async def check(self) -> Verdict:
+        mine = [m for m in await self.members() if m.name in self.names]
+        verdicts = [drained_verdict(m.name, m) for m in mine]
+        left = [v.detail for v in verdicts if v.status == "pending"]
+        return pending("; ".join(left)) if left else done("no session is left on the new VMs")
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class PauseTrigger(WaitTrigger):
+    """Wait for *deadline*, for a thing that is ready in a moment but cannot be asked for."""
+
+    async def check(self) -> Verdict:
+        left = self.deadline - time.time()
+        return done("go on") if left <= 0 else pending(f"a pause of {left:.1f} s")
+
+    def expired(self, last: Verdict) -> Verdict:
+        return done("go on")
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class MayDrainTrigger(WaitTrigger):
+    """Wait until the service can do without an old VM: one look for all VMs of the service."""
+
+    service: dict[str, Any]
+    plan: dict[str, Any]
+    name: str
+    interval: float = 1.0
+
+    async def check(self) -> Verdict:
+        service, plan = Service.model_validate(self.service), Plan.from_json(self.plan)
+        key = ("look", service.name, plan.rollout)
+        seen = await shared(key, self.interval / 2, lambda: look(service))
+        return may_drain(service, plan, seen, self.name)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class WatchTrigger(WaitTrigger):
+    """Watch VMs under traffic for `duration_s`, from `began` (epoch seconds) on.
+
+    `before` holds the members as they were when the watch began: errors count from there.
+    """
+
+    service: dict[str, Any]
+    names: list[str]
+    before: list[dict[str, Any]]
+    began: float
+    duration_s: float
+    interval: float = 1.0
+
+    async def check(self) -> Verdict:
+        service = Service.model_validate(self.service)
+        fqdns = [service.fqdn(name) for name in self.names]
+        watched = service.monitoring is not None
+        members = await shared(
+            ("members", service.connections.balancer, service.name),
+            self.interval / 2,
+            lambda: look_at_pool(service),
+        )
+        return watch_verdict(
+            service,
+            self.names,
+            before=[Member(**member) for member in self.before],
+            members=members,
+            health=await healths(service.connections.monitoring, fqdns, self.interval / 2)
+            if watched
+            else (),
+            elapsed=timedelta(seconds=time.time() - self.began),
+            duration=timedelta(seconds=self.duration_s),
+        )

@@ -1,0 +1,19 @@
+"""The one file that Airflow's plugin manager loads.
+
+It names our links, so that the API server may show them. The package `snowmelt/` beside it is
+kept out of the plugin scan by `.airflowignore`: the scan would run each of its files and put
+`hooks/…` into `sys.modules` under its bare file name.
+"""
+
+from __future__ import annotations
+
+from airflow.plugins_manager import AirflowPlugin
+
+from snowmelt.links import MonitoringLink, PuppetReportLink, VmLink
+
+
+class SnowmeltPlugin(AirflowPlugin):
+    """What Snowmelt adds to Airflow's UI."""
+
+    name = "snowmelt"
+    operator_extra_links = [VmLink(), PuppetReportLink(), MonitoringLink()]  # noqa: RUF012

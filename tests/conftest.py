@@ -1,0 +1,11 @@
+"""Airflow in a folder of the test run's own: no user's settings, no database, no examples."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+# before anything imports airflow: it reads its settings at import
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="snowmelt-tests-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"

@@ -1,0 +1,82 @@
+"""The wait loop: each edge of a wait, and what crosses the database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from include.verdict import Verdict, done, failed, pending
+from snowmelt.errors import Missing, Unreachable
+from snowmelt.triggers.base import WaitTrigger
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Scripted(WaitTrigger):
+    """Answers with what the test wrote down, one after the other."""
+
+    interval: float = 0.001
+    script: Iterator[Verdict | Exception] = field(default_factory=lambda: iter(()), init=False)
+    looks: int = field(default=0, init=False)
+
+    async def check(self) -> Verdict:
+        self.looks += 1
+        answer = next(self.script)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def scripted(*answers: Verdict | Exception, limit_s: float = 5.0) -> Scripted:
+    trigger = Scripted(deadline=time.time() + limit_s)
+    trigger.script = iter(answers)
+    return trigger
+
+
+async def events(trigger: WaitTrigger) -> list[dict[str, Any]]:
+    return [event.payload async for event in trigger.run()]
+
+
+async def test_fires_once_when_it_is_done() -> None:
+    trigger = scripted(pending("not yet"), pending("not yet"), done("there"))
+
+    assert await events(trigger) == [done("there").to_event()]
+    assert trigger.looks == 3
+
+
+async def test_ends_at_once_when_it_is_hopeless() -> None:
+    trigger = scripted(failed("gone"), done("never seen"))
+
+    assert await events(trigger) == [failed("gone").to_event()]
+
+
+async def test_goes_on_when_a_look_fails_for_a_passing_reason() -> None:
+    trigger = scripted(Unreachable("refused"), Unreachable("refused"), done("there"))
+
+    assert await events(trigger) == [done("there").to_event()]
+
+
+async def test_ends_when_a_look_is_refused_for_good() -> None:
+    assert await events(scripted(Missing("no pool shop"))) == [failed("no pool shop").to_event()]
+
+
+async def test_says_what_was_missing_when_the_deadline_is_over() -> None:
+    (event,) = await events(scripted(pending("VM 7 is PENDING"), limit_s=-1))
+
+    assert event == failed("not within the deadline: VM 7 is PENDING").to_event()
+
+
+async def test_deadline_holds_while_the_back_end_is_away() -> None:
+    (event,) = await events(scripted(Unreachable("refused"), limit_s=-1))
+
+    assert event["detail"] == "not within the deadline: cannot look: refused"
+
+
+def test_fields_are_the_parameters() -> None:
+    trigger = Scripted(deadline=7.5, interval=3.0)
+
+    path, kwargs = trigger.serialize()
+
+    assert path.endswith(".Scripted")
+    assert kwargs == {"deadline": 7.5, "interval": 3.0}

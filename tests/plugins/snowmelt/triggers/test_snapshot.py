@@ -1,0 +1,83 @@
+"""One look per back end and interval, whatever number of triggers wait."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from snowmelt.errors import Unreachable
+from snowmelt.triggers.snapshot import shared
+
+
+class BackEnd:
+    """Counts how often it is asked, and how often at once."""
+
+    def __init__(self, takes_s: float = 0.02) -> None:
+        self.calls = self.at_once = self.peak = 0
+        self.takes_s = takes_s
+
+    def look(self) -> int:
+        self.at_once += 1
+        self.peak = max(self.peak, self.at_once)
+        time.sleep(self.takes_s)
+        self.at_once -= 1
+        self.calls += 1
+        return self.calls
+
+
+async def test_a_thousand_who_wait_cost_one_call() -> None:
+    back_end = BackEnd()
+
+    seen = await asyncio.gather(*[shared("a", 1.0, back_end.look) for _ in range(1000)])
+
+    assert (back_end.calls, set(seen)) == (1, {1})
+
+
+async def test_looks_of_one_back_end_never_overlap() -> None:
+    back_end = BackEnd()
+
+    async def poll() -> None:
+        for _ in range(5):
+            await shared("b", 0.0, back_end.look)
+
+    await asyncio.gather(*[poll() for _ in range(20)])
+
+    assert back_end.peak == 1
+    assert back_end.calls >= 5
+
+
+async def test_a_look_that_is_too_old_is_not_served_again() -> None:
+    back_end = BackEnd(takes_s=0)
+    await shared("c", 0.05, back_end.look)
+    await asyncio.sleep(0.06)
+
+    assert await shared("c", 0.05, back_end.look) == 2
+
+
+async def test_an_error_reaches_all_who_wait_and_is_forgotten() -> None:
+    answers = iter([Unreachable("no answer")])
+
+    def look() -> str:
+        time.sleep(0.01)
+        for error in answers:
+            raise error
+        return "back"
+
+    first = await asyncio.gather(*[shared("d", 9, look) for _ in range(3)], return_exceptions=True)
+
+    assert [type(e) for e in first] == [Unreachable] * 3
+    assert await shared("d", 9, look) == "back"
+
+
+async def test_one_that_gives_up_does_not_take_the_look_from_the_others() -> None:
+    back_end = BackEnd(takes_s=0.1)
+    impatient = asyncio.create_task(shared("e", 1.0, back_end.look))
+    patient = asyncio.create_task(shared("e", 1.0, back_end.look))
+    await asyncio.sleep(0.02)
+    impatient.cancel()
+
+    assert await patient == 1
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
