@@ -1,0 +1,66 @@
+"""Decide: seen + wanted -> plan, and whether each move is safe right now. Pure functions only."""
+
+from include.planner.errors import (
+    CannotSee,
+    ForeignVms,
+    MixedReleases,
+    PlanError,
+    TooLate,
+    UnsafePlan,
+)
+from include.planner.guards import may_create, may_drain, may_join, may_retire
+from include.planner.look import Facts, see
+from include.planner.model import Foreign, KeptVm, NewVm, OldVm, Plan, Seen, SeenVm, Wanted
+from include.planner.moves import Create, Drain, Join, Keep, Move, Retire, Undrain, Watch
+from include.planner.names import VmName, parse_name, rollout_id, vm_name
+from include.planner.render import as_json, as_markdown, describe
+from include.planner.rollback import past_return, roll_back
+from include.planner.rollout import plan_rollout
+from include.planner.strategies import STRATEGIES, Gate, blue_green
+from include.planner.watch import drain_verdict, watch_verdict
+
+__all__ = [
+    "STRATEGIES",
+    "CannotSee",
+    "Create",
+    "Drain",
+    "Facts",
+    "Foreign",
+    "ForeignVms",
+    "Gate",
+    "Join",
+    "Keep",
+    "KeptVm",
+    "MixedReleases",
+    "Move",
+    "NewVm",
+    "OldVm",
+    "Plan",
+    "PlanError",
+    "Retire",
+    "Seen",
+    "SeenVm",
+    "TooLate",
+    "Undrain",
+    "UnsafePlan",
+    "VmName",
+    "Wanted",
+    "Watch",
+    "as_json",
+    "as_markdown",
+    "blue_green",
+    "describe",
+    "drain_verdict",
+    "may_create",
+    "may_drain",
+    "may_join",
+    "may_retire",
+    "parse_name",
+    "past_return",
+    "plan_rollout",
+    "roll_back",
+    "rollout_id",
+    "see",
+    "vm_name",
+    "watch_verdict",
+]

@@ -1,0 +1,145 @@
+"""Ask right before an act whether it is safe now, on a fresh look at the world.
+
+Answers: done = go ahead; pending = not now, look again; failed = never in this rollout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from include.catalogue.model import Service
+from include.planner.condition import (
+    ceiling,
+    count_serving,
+    existing,
+    faults_before_traffic,
+    needed,
+    serves,
+)
+from include.planner.model import OldVm, Plan, Seen, SeenVm
+from include.verdict import Verdict, done, failed, pending
+
+
+def may_create(service: Service, plan: Plan, seen: Seen, name: str) -> Verdict:
+    """Return whether there is room for one more VM, counting unknown and terminating ones."""
+    if blind := _blind(seen):
+        return blind
+    if name not in {vm.name for vm in plan.new}:
+        return failed(f"{name} is not a new VM of rollout {plan.rollout}")
+    if seen.get(name):
+        return done(f"{name} is there already")
+    there, limit = existing(seen), ceiling(service, plan)
+    if there >= limit:
+        return pending(f"no room for {name}: {there} VMs exist, {limit} are allowed")
+    return done(f"{there} VMs + 1 ≤ {limit} allowed")
+
+
+def may_join(service: Service, plan: Plan, seen: Seen, name: str) -> Verdict:
+    """Return whether a VM may take traffic: running, in DNS, enrolled, monitored, not critical."""
+    if blind := _blind(seen):
+        return blind
+    vm = seen.get(name)
+    if vm is None:
+        return failed(f"{name} does not exist")
+    if name in {old.name for old in plan.leftovers}:
+        return failed(f"{name} is left over from rollout {vm.rollout}")
+    if wrong := faults_before_traffic(service, vm):
+        return pending(f"{name} {wrong[0]}")
+    return done(f"{name} is in DNS, enrolled and monitored")
+
+
+def may_drain(service: Service, plan: Plan, seen: Seen, name: str) -> Verdict:
+    """Return whether a VM may stop to take new sessions.
+
+    An old VM: enough serve without ANY of the old ones, so that many may ask at once. A new VM
+    (rollback): the old ones serve again.
+    """
+    if blind := _blind(seen):
+        return blind
+    if name in {vm.name for vm in plan.new}:
+        return _old_ones_serve(service, plan, seen)
+    if name not in {vm.name for vm in plan.old}:
+        return failed(f"{name} is not an old VM of rollout {plan.rollout}")
+    if early := _unsettled(service, plan, seen):
+        return pending(early)
+    return _enough_without_old(service, plan, seen)
+
+
+def may_retire(
+    service: Service, plan: Plan, seen: Seen, name: str, *, drained: bool = False
+) -> Verdict:
+    """Return whether a VM may go for good. *drained* says that its drain has ended, in time or not.
+
+    Old VMs: enough serve without them. New ones (rollback): the old ones serve again. Leftovers:
+    they still take no traffic.
+    """
+    if blind := _blind(seen):
+        return blind
+    vm = seen.get(name)
+    if vm is None:
+        return done(f"{name} is gone already")
+    if busy := _traffic(vm, drained=drained):
+        return pending(busy)
+    return _others_can_do_without(service, plan, seen, vm)
+
+
+def _others_can_do_without(service: Service, plan: Plan, seen: Seen, vm: SeenVm) -> Verdict:
+    name = vm.name
+    if _among(plan.leftovers, vm):
+        return done(f"{name} takes no traffic")
+    if name in {new.name for new in plan.new}:
+        return _old_ones_serve(service, plan, seen)
+    if _among(plan.old, vm):
+        return _enough_without_old(service, plan, seen)
+    return failed(f"{name} (vm {vm.vm_id}) is not in the plan of rollout {plan.rollout}")
+
+
+def _blind(seen: Seen) -> Verdict | None:
+    return None if seen.complete else pending("cannot see: " + "; ".join(seen.unreadable))
+
+
+def _among(vms: Iterable[OldVm], vm: SeenVm) -> bool:
+    return (vm.name, vm.vm_id) in {(old.name, old.vm_id) for old in vms}
+
+
+def _traffic(vm: SeenVm, *, drained: bool) -> str:
+    """Return what traffic a VM has, or nothing."""
+    member = vm.member
+    if member is None or member.state == "maint":
+        return ""
+    if member.state in ("up", "starting"):
+        return f"{vm.name} is {member.state} in pool {member.pool}: drain it first"
+    if drained or not (member.connections or member.sessions):
+        return ""
+    return f"{vm.name} still has {member.sessions} sessions, {member.connections} connections"
+
+
+def _unsettled(service: Service, plan: Plan, seen: Seen) -> str:
+    """Return which new VM is not serving, or not for long enough, or nothing."""
+    settle = service.watch.settle.total_seconds()
+    for new in plan.new:
+        vm = seen.get(new.name)
+        if vm is None or not serves(service, vm):
+            return f"{new.name} does not serve yet"
+        if vm.member and vm.member.since_s < settle:
+            return f"{new.name} serves for {vm.member.since_s:.0f} s, {settle:.0f} s needed"
+    return ""
+
+
+def _enough_without_old(service: Service, plan: Plan, seen: Seen) -> Verdict:
+    going = {(vm.name, vm.vm_id) for vm in (*plan.old, *plan.leftovers)}
+    staying = count_serving(service, (v for v in seen.vms if (v.name, v.vm_id) not in going))
+    least = needed(service, plan)
+    if staying < least:
+        return pending(f"{staying} others serve < {least} needed")
+    return done(f"{staying} others serve ≥ {least} needed")
+
+
+def _old_ones_serve(service: Service, plan: Plan, seen: Seen) -> Verdict:
+    """Rollback: those that served before and still run serve again, or as many as are needed."""
+    before = {vm.name for vm in plan.old if vm.serving} | {vm.name for vm in plan.kept}
+    alive = [vm for vm in seen.vms if vm.name in before and vm.phase == "running"]
+    serving, least = count_serving(service, alive), min(len(alive), needed(service, plan))
+    if serving < least:
+        return pending(f"{serving} of the VMs from before serve < {least} needed")
+    return done(f"{serving} of the VMs from before serve ≥ {least} needed")

@@ -1,0 +1,90 @@
+"""Put the facts of all systems together: what is seen of one service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from include.catalogue.model import Service
+from include.facts import Address, Certificate, CloudVm, HostHealth, Member
+from include.planner.model import Foreign, Seen, SeenVm
+from include.planner.names import VmName, parse_name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What the hooks found. More than the service's own is fine: the rest is left out."""
+
+    vms: Sequence[CloudVm] = ()  # extended form: with attributes and context
+    certificates: Sequence[Certificate] = ()
+    addresses: Sequence[Address] = ()
+    health: Sequence[HostHealth] = ()
+    members: Sequence[Member] = ()  # of the service's pool
+    unreadable: tuple[str, ...] = ()
+
+
+def see(service: Service, facts: Facts) -> Seen:
+    """Return the service as all systems together show it."""
+    known = _Known(service, facts)
+    alive = [vm for vm in facts.vms if vm.phase != "done"]
+    named = [(vm, name) for vm in alive if (name := _our_name(service, vm))]
+    return Seen(
+        vms=tuple(known.seen(vm, name) for vm, name in named if _marked(service, vm)),
+        foreign=tuple(found for vm in alive if (found := _foreign(service, vm))),
+        unreadable=facts.unreadable,
+    )
+
+
+def _our_name(service: Service, vm: CloudVm) -> VmName | None:
+    name = parse_name(vm.name)
+    return name if name and name.service == service.name else None
+
+
+def _marked(service: Service, vm: CloudVm) -> bool:
+    """A guest can overwrite its attributes through OneGate, but not its context: either will do."""
+    by_context = vm.context.get("SET_HOSTNAME") == service.fqdn(vm.name)
+    return by_context or vm.attributes.get("SNOWMELT_SERVICE") == service.name
+
+
+def _foreign(service: Service, vm: CloudVm) -> Foreign | None:
+    if _our_name(service, vm):
+        why = "has a name of ours, but neither our context nor SNOWMELT_SERVICE"
+        return None if _marked(service, vm) else _half_ours(vm, why, blocking=True)
+    if parse_name(vm.name) is None and vm.attributes.get("SNOWMELT_SERVICE") == service.name:
+        return _half_ours(vm, "has our SNOWMELT_SERVICE, but no name of ours", blocking=False)
+    return None
+
+
+def _half_ours(vm: CloudVm, why: str, *, blocking: bool) -> Foreign:
+    return Foreign(name=vm.name, vm_id=vm.vm_id, why=why, blocking=blocking)
+
+
+class _Known:
+    """What the other systems know, by the name under which they know it."""
+
+    def __init__(self, service: Service, facts: Facts) -> None:
+        self._service = service
+        self._signed = {c.certname for c in facts.certificates if c.state == "signed"}
+        self._addresses = {(a.fqdn, a.address) for a in facts.addresses}
+        self._health = {h.name: h for h in facts.health}
+        self._members = {m.name: m for m in facts.members}
+
+    def seen(self, vm: CloudVm, name: VmName) -> SeenVm:
+        fqdn, address = self._service.fqdn(vm.name), next(iter(vm.addresses), "")
+        return SeenVm(
+            name=vm.name,
+            fqdn=fqdn,
+            slot=name.slot,
+            rollout=name.rollout,
+            release=vm.context.get("SNOWMELT_RELEASE") or vm.attributes.get("SNOWMELT_RELEASE", ""),
+            vm_id=vm.vm_id,
+            address=address,
+            phase=vm.phase,
+            state=vm.state,
+            created_at=vm.created_at,
+            message=vm.message,
+            in_dns=(fqdn, address) in self._addresses,
+            enrolled=fqdn in self._signed,
+            health=self._health.get(fqdn),
+            member=self._members.get(vm.name),
+        )

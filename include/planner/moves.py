@@ -1,0 +1,96 @@
+"""The moves of a rollout. Each names its VMs and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from include.planner.model import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    vms: tuple[str, ...]
+    reason: str
+
+    @property
+    def verb(self) -> str:
+        """The move in one lower-case word."""
+        return type(self).__name__.lower()
+
+    def __str__(self) -> str:
+        return f"{self.verb} {', '.join(self.vms)}: {self.reason}"
+
+
+class Create(_Step):
+    """Make the VM, publish it in DNS, enrol and monitor it."""
+
+
+class Keep(_Step):
+    """Leave the VM alone."""
+
+
+class Join(_Step):
+    """Take the VM into the balancer."""
+
+
+class Watch(_Step):
+    """See that the VM stays healthy under traffic."""
+
+
+class Drain(_Step):
+    """Give the VM no new sessions and let the old ones finish."""
+
+
+class Undrain(_Step):
+    """Give the drained VM new sessions again."""
+
+
+class Retire(_Step):
+    """Take the VM out for good, from every system."""
+
+
+Move = Create | Keep | Join | Watch | Drain | Undrain | Retire
+
+
+def story(plan: Plan) -> tuple[Move, ...]:
+    """Return all moves of *plan* in their order, as a reader wants to hear them."""
+    return (*_beginning(plan), *_coming(plan), *_going(plan))
+
+
+def _beginning(plan: Plan) -> Iterator[Move]:
+    for kept in plan.kept:
+        yield Keep((kept.name,), kept.reason)
+    for left in plan.leftovers:
+        yield Retire((left.name,), left.reason)
+
+
+def _coming(plan: Plan) -> Iterator[Move]:
+    canaries = tuple(vm.name for vm in plan.new if vm.canary)
+    others = tuple(vm.name for vm in plan.new if not vm.canary)
+    if canaries:
+        yield Create(canaries, "the canary goes first")
+        yield Join(canaries, "in DNS, enrolled and monitored")
+        yield Watch(canaries, "the others follow when the canary stays healthy")
+    if others:
+        yield Create(others, f"{len(plan.new)} new VMs for {plan.replicas} replicas")
+        yield Join(others, "in DNS, enrolled and monitored")
+
+
+def _going(plan: Plan) -> Iterator[Move]:
+    staying = (*(vm.name for vm in plan.new), *(vm.name for vm in plan.kept))
+    old = tuple(vm.name for vm in plan.old)
+    if old:
+        yield Drain(old, f"{len(staying)} others serve, {plan.replicas} wanted")
+    if staying and (old or plan.new):
+        yield Watch(staying, _watch_reason(old))
+    for vm in plan.old:
+        yield Retire((vm.name,), vm.reason)
+
+
+def _watch_reason(old: tuple[str, ...]) -> str:
+    if old:
+        return "healthy under traffic while the old VMs still run: the way back is open"
+    return "healthy under traffic"

@@ -1,0 +1,98 @@
+"""Strategies by name. Each returns the moves that are safe right now; none means wait, or done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from include.catalogue.model import Service
+from include.planner.condition import ceiling, existing
+from include.planner.guards import may_drain, may_join, may_retire
+from include.planner.model import OldVm, Plan, Seen, SeenVm
+from include.planner.moves import Create, Drain, Join, Move, Retire
+
+# What was waited for and came out well: the watch of the canary, the drain of the old VMs (by
+# deadline too), and the watch after the switch.
+Gate = Literal["canary", "drained", "switched"]
+Strategy = Callable[[Service, Plan, Seen, frozenset[Gate]], tuple[Move, ...]]
+
+
+def blue_green(
+    service: Service, plan: Plan, seen: Seen, passed: frozenset[Gate]
+) -> tuple[Move, ...]:
+    """All new VMs join (canary first), then all old ones drain, then they retire.
+
+    Parameters of every strategy: *plan* as `plan_rollout` made it, *seen* as the world is now,
+    *passed* the gates that are behind us. Two calls on the same world give the same moves.
+    """
+    if not seen.complete:
+        return ()
+    return (
+        *_retire_leftovers(service, plan, seen),
+        *_create(service, plan, seen, passed),
+        *_join(service, plan, seen),
+        *_drain(service, plan, seen),
+        *_retire_old(service, plan, seen, passed),
+    )
+
+
+def _retire_leftovers(service: Service, plan: Plan, seen: Seen) -> Iterator[Move]:
+    for left in plan.leftovers:
+        if _still_there(seen, left) and may_retire(service, plan, seen, left.name).status == "done":
+            yield Retire((left.name,), left.reason)
+
+
+def _create(service: Service, plan: Plan, seen: Seen, passed: frozenset[Gate]) -> Iterator[Move]:
+    held_back = any(vm.canary for vm in plan.new) and "canary" not in passed
+    due = [vm for vm in plan.new if vm.canary or not held_back]
+    there, limit = existing(seen), ceiling(service, plan)
+    names = tuple(vm.name for vm in due if seen.get(vm.name) is None)[: max(0, limit - there)]
+    if names:
+        first = "canary: " if held_back else ""
+        yield Create(names, f"{first}{there} VMs + {len(names)} ≤ {limit} allowed")
+
+
+def _join(service: Service, plan: Plan, seen: Seen) -> Iterator[Move]:
+    if service.balancer is None:
+        return
+    outside = [vm.name for vm in plan.new if _is_outside(seen.get(vm.name))]
+    ready = [name for name in outside if may_join(service, plan, seen, name).status == "done"]
+    if ready:
+        yield Join(tuple(ready), "in DNS, enrolled and monitored")
+
+
+def _is_outside(vm: SeenVm | None) -> bool:
+    return vm is not None and (vm.member is None or vm.member.state in ("maint", "drain"))
+
+
+def _drain(service: Service, plan: Plan, seen: Seen) -> Iterator[Move]:
+    taking = tuple(vm.name for vm in plan.old if _takes_new_sessions(seen.get(vm.name)))
+    verdict = may_drain(service, plan, seen, taking[0]) if taking else None
+    if verdict and verdict.status == "done":
+        yield Drain(taking, verdict.detail)
+
+
+def _takes_new_sessions(vm: SeenVm | None) -> bool:
+    return (
+        vm is not None and vm.member is not None and vm.member.state in ("up", "starting", "down")
+    )
+
+
+def _retire_old(
+    service: Service, plan: Plan, seen: Seen, passed: frozenset[Gate]
+) -> Iterator[Move]:
+    if "switched" not in passed:
+        return
+    drained = "drained" in passed
+    for old in (vm for vm in plan.old if _still_there(seen, vm)):
+        verdict = may_retire(service, plan, seen, old.name, drained=drained)
+        if verdict.status == "done":
+            yield Retire((old.name,), f"{old.reason}; {verdict.detail}")
+
+
+def _still_there(seen: Seen, old: OldVm) -> bool:
+    vm = seen.get(old.name)
+    return vm is not None and vm.vm_id == old.vm_id and vm.phase != "stopping"
+
+
+STRATEGIES: dict[str, Strategy] = {"blue_green": blue_green}

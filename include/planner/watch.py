@@ -1,0 +1,161 @@
+"""Judge what is seen while time passes: the watch of new VMs, and the drain of old ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from include.catalogue.model import Service
+from include.facts import HostHealth, Member
+from include.planner.condition import sick_checks
+from include.verdict import Verdict, done, failed, pending
+
+# HAProxy counts its seconds whole and a look takes some: less than this is no change of health.
+_TOLERANCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Traffic:
+    name: str
+    requests: int
+    errors: int
+
+    @property
+    def share(self) -> float:
+        return self.errors / self.requests if self.requests else 0.0
+
+
+def watch_verdict(  # the whole look at the world is its input, hence the many arguments
+    service: Service,
+    names: Sequence[str],
+    *,
+    before: Sequence[Member],
+    members: Sequence[Member],
+    health: Sequence[HostHealth],
+    elapsed: timedelta,
+    duration: timedelta | None = None,
+) -> Verdict:
+    """Return whether the VMs *names* stay healthy under traffic for *duration*.
+
+    Fails at once when one is not up, has been down since the watch began, has a critical check, or
+    answers more than `watch.max_error_share` of at least `watch.min_requests` requests with errors.
+    *before* is the pool as it was when the watch began, *elapsed* ago.
+    """
+    time = duration or service.watch.duration
+    traffic = _since(names, before, members) if service.balancer else ()
+    bad = _bad_member(service, names, before, members, elapsed) or _bad_health(
+        service, names, health
+    )
+    if bad or (bad := _bad_traffic(service, traffic)):
+        return failed(bad)
+    if blind := _unsure(service, names, health):
+        return failed(blind) if elapsed >= 2 * time else pending(blind)
+    return _by_time(names, traffic, elapsed, time)
+
+
+def drain_verdict(service: Service, member: Member | None, elapsed: timedelta) -> Verdict:
+    """Return whether a drain that began *elapsed* ago is over: no session left, or its deadline."""
+    if member is None:
+        return done("it is not in the pool")
+    left = f"{member.sessions} sessions and {member.connections} connections"
+    if not (member.sessions or member.connections) and member.state not in ("up", "starting"):
+        return done("no session is left")
+    deadline = service.drain.deadline.total_seconds()
+    if elapsed.total_seconds() < deadline:
+        return pending(f"{left} left, {deadline - elapsed.total_seconds():.0f} s to the deadline")
+    if service.drain.on_deadline == "cut":
+        return done(f"the deadline of {deadline:.0f} s has passed: {left} are cut")
+    return failed(f"the deadline of {deadline:.0f} s has passed with {left} left, and may not cut")
+
+
+def _bad_member(
+    service: Service,
+    names: Sequence[str],
+    before: Sequence[Member],
+    members: Sequence[Member],
+    elapsed: timedelta,
+) -> str:
+    if service.balancer is None:
+        return ""
+    first, now = {m.name: m for m in before}, {m.name: m for m in members}
+    for name in names:
+        member = now.get(name)
+        if member is None:
+            return f"{name} is not in pool {service.balancer.pool} any more"
+        if member.state != "up":
+            return f"{name} is {member.state} in pool {member.pool}"
+        if _went_down(first.get(name), member, elapsed):
+            return f"{name} was down: it is up for {member.since_s:.0f} s only"
+    return ""
+
+
+def _went_down(first: Member | None, now: Member, elapsed: timedelta) -> bool:
+    """A balancer that started anew counts requests and seconds from zero: that is no fall."""
+    restarted = first is not None and now.requests < first.requests
+    return not restarted and now.since_s + _TOLERANCE_S < elapsed.total_seconds()
+
+
+def _bad_health(service: Service, names: Sequence[str], health: Sequence[HostHealth]) -> str:
+    found = {h.name: h for h in health}
+    for name in names if service.monitoring else ():
+        seen = found.get(service.fqdn(name))
+        if seen and (sick := sick_checks(seen)):
+            output = next(c.output for c in (seen.host, *seen.checks) if c.name == sick[0])
+            return f"{name}: check {sick[0]} is critical: {output}"
+    return ""
+
+
+def _unsure(service: Service, names: Sequence[str], health: Sequence[HostHealth]) -> str:
+    """Return for whom monitoring cannot say, or nothing. A reload of it takes seconds, so wait."""
+    found = {h.name: h for h in health}
+    for name in names if service.monitoring else ():
+        seen = found.get(service.fqdn(name))
+        if seen is None:
+            return f"{name} is not monitored"
+        for check in (seen.host, *seen.checks):
+            if check.state in ("unknown", "pending"):
+                return f"{name}: check {check.name} is {check.state}"
+    return ""
+
+
+def _since(
+    names: Sequence[str], before: Sequence[Member], members: Sequence[Member]
+) -> tuple[_Traffic, ...]:
+    first, now = {m.name: m for m in before}, {m.name: m for m in members}
+    return tuple(_gain(first.get(name), now[name]) for name in names if name in now)
+
+
+def _gain(first: Member | None, now: Member) -> _Traffic:
+    if first is None or now.requests < first.requests:  # joined since, or counted from zero again
+        return _Traffic(now.name, now.requests, now.errors)
+    errors = max(0, now.errors - first.errors)
+    return _Traffic(now.name, now.requests - first.requests, errors)
+
+
+def _bad_traffic(service: Service, traffic: Sequence[_Traffic]) -> str:
+    """Judge each VM, and all together: many new VMs share the requests, and each has few."""
+    allowed = service.watch.max_error_share
+    for part in (*traffic, _total(traffic)):
+        if part.requests >= service.watch.min_requests and part.share > allowed:
+            return (
+                f"{part.name} answered {part.errors} of {part.requests} requests with errors"
+                f" ({part.share:.1%}, allowed {allowed:.1%})"
+            )
+    return ""
+
+
+def _total(traffic: Sequence[_Traffic]) -> _Traffic:
+    requests, errors = sum(t.requests for t in traffic), sum(t.errors for t in traffic)
+    return _Traffic("the new VMs together", requests, errors)
+
+
+def _by_time(
+    names: Sequence[str], traffic: Sequence[_Traffic], elapsed: timedelta, time: timedelta
+) -> Verdict:
+    total = _total(traffic)
+    served = f", {total.requests} requests with {total.errors} errors" if traffic else ""
+    passed, whole = elapsed.total_seconds(), time.total_seconds()
+    if elapsed < time:
+        return pending(f"{', '.join(names)} healthy for {passed:.0f} of {whole:.0f} s{served}")
+    return done(f"{', '.join(names)} healthy for {passed:.0f} s{served}")
