@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection
 
-from snowmelt.errors import Refused, SnowmeltError
+from snowmelt.errors import Missing, Refused, SnowmeltError
 
 # Seconds for (the connection, each read). No call of ours takes longer than 2 s on an idle
 # system; 30 s lets a busy one answer and still ends long before a task's own deadline.
@@ -60,3 +61,17 @@ def tried(look: Callable[[], Any]) -> tuple[bool, str]:
         return True, str(look())
     except SnowmeltError as error:
         return False, str(error)
+
+
+def hook_for(conn_id: str, classes: Mapping[str, str], kind: str) -> Any:
+    """Return the hook of a Connection; *classes* maps its type to "module:class".
+
+    `Missing` for a type that is not there. Modules are imported when they are needed: a worker
+    that uses HAProxy loads no other balancer's client.
+    """
+    conn_type = str(BaseHook.get_connection(conn_id).conn_type)
+    if conn_type not in classes:
+        known = ", ".join(sorted(classes))
+        raise Missing(f"connection {conn_id} is of type {conn_type!r}, no {kind}; known: {known}")
+    module, name = classes[conn_type].split(":")
+    return getattr(import_module(module), name)(conn_id)

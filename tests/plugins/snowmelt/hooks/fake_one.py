@@ -159,7 +159,8 @@ class FakeCloud:
 
     def _action(self, params: tuple[Any, ...]) -> int:
         action, vm_id = params
-        state, lcm = self._vm(vm_id) is not None and self.state(vm_id)
+        self._vm(vm_id)
+        state, lcm = self.state(vm_id)
         if (action, state) == ("release", 2):
             self.set_state(vm_id, 1)
         elif action.startswith("terminate") and state in (1, 2):

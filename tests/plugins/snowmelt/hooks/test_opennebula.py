@@ -175,7 +175,12 @@ def test_a_closed_port_is_unreachable(connect: Connect) -> None:
 
 def test_no_more_than_four_calls_run_at_once(one: FakeOne, hook: OpenNebulaHook) -> None:
     """Twelve threads, and a real oned would serve fifteen for everybody."""
-    one.answers["system.version"] = lambda _params: time.sleep(0.05) or "7.4.0"
+
+    def slow(_params: object) -> str:
+        time.sleep(0.05)
+        return "7.4.0"
+
+    one.answers["system.version"] = slow
     threads = [threading.Thread(target=hook.version) for _ in range(12)]
 
     for thread in threads:
@@ -288,7 +293,11 @@ def test_two_tries_at_the_same_time_keep_the_lowest_id(
     cloud: FakeCloud, hook: OpenNebulaHook
 ) -> None:
     """Another try made its VM between our look and our instantiate."""
-    cloud.before_instantiate = lambda: None if cloud.vms else cloud.add(NAME, OURS) and None
+
+    def other_try() -> None:
+        cloud.add(NAME, OURS)
+
+    cloud.before_instantiate = other_try
 
     vm, _ = hook.ensure_vm(SPEC)
 

@@ -1,0 +1,197 @@
+"""HAProxy through its runtime API (2.6 and later)."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from include.facts import Member
+from include.verdict import Outcome
+from snowmelt.errors import (
+    Busy,
+    Conflict,
+    Missing,
+    NotAllowed,
+    Refused,
+    SnowmeltError,
+)
+from snowmelt.hooks.balancer import Balancer
+from snowmelt.hooks.connection import tried
+from snowmelt.hooks.haproxy_socket import TlsAddress, ask, unix
+from snowmelt.hooks.haproxy_text import Row, member, rows_of, used_sessions
+
+# Checked every 0.5 s, two good ones make it up. Weight 0 until its state is known, see `_join`.
+_CHECK = "check inter 500ms fastinter 200ms rise 2 fall 2 weight 0 pool-purge-delay 1s"
+_WEIGHT = 100
+# A name becomes part of a command line, where ";" and line ends begin the next command.
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")
+# What `ask` gets back when a command did its work.
+_DONE = frozenset({"", "New server registered.", "Server deleted."})
+
+
+def error_for(text: str) -> SnowmeltError:
+    """Return our error for an answer. The only place that knows HAProxy's texts.
+
+    Its runtime API has no codes; these are the texts of 2.6, each met in test_haproxy.py or read
+    in its source (src/server.c, src/cli.c).
+    """
+    kind = next((kind for start, kind in _TEXTS if text.startswith(start)), Refused)
+    return kind(f"HAProxy: {text.splitlines()[0]}")
+
+
+_TEXTS: tuple[tuple[str, type[SnowmeltError]], ...] = (
+    ("No such backend", Missing),
+    ("No such server", Missing),
+    ("No such table", Missing),
+    ("Already exists a server", Conflict),
+    ("Only servers in maintenance", Busy),
+    ("Server still has connections", Busy),
+    ("Permission denied", NotAllowed),
+)
+
+
+class HaproxyHook(Balancer):
+    """One HAProxy. Connection: either extra `socket` (a path), or host and port of the runtime
+    API behind mutual TLS with extras `ca_file`, `cert_file`, `key_file`. Extra `stick_expire_s`
+    is the `expire` of the pools' stick-tables (default 1800 s): HAProxy does not tell it, and
+    with a number larger than the truth a session in use would be taken for idle.
+    """
+
+    default_conn_name = "snowmelt_balancer"
+    conn_type = "haproxy"
+    hook_name = "HAProxy"
+
+    def __init__(self, conn_id: str = default_conn_name) -> None:
+        super().__init__(conn_id)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask for the version, as the connection form's Test button does."""
+        return tried(lambda: f"HAProxy {ask(self._connect, 'show version').strip()}")
+
+    def members(self, pool: str, idle_s: float = 60.0) -> tuple[Member, ...]:
+        """Return all members, by name, from one `show stat` and one `show table`."""
+        rows = self._rows(pool)
+        sessions = used_sessions(self._table(pool), self._stick_expire_s, idle_s)
+        return tuple(member(rows[name], sessions[name]) for name in sorted(rows))
+
+    def ensure_member(self, pool: str, name: str, address: str, port: int) -> Outcome:
+        """Add a member, or make one that is drained or in maintenance take part again."""
+        row = self._rows(pool).get(_checked(name))
+        if row is None:
+            return self._add(pool, name, address, port)
+        seen = member(row, 0)
+        if (seen.address, seen.port) != (address, port):
+            there = f"{seen.address}:{seen.port}"
+            raise Conflict(f"{name} in pool {pool} is {there}, wanted {address}:{port}")
+        self.undrain(pool, name)
+        return Outcome.UNCHANGED
+
+    def drain(self, pool: str, name: str) -> Outcome:
+        """Give it no new sessions; whoever has its cookie keeps coming."""
+        if self._row(pool, name)["status"].startswith("DRAIN"):
+            return Outcome.UNCHANGED
+        self._server(pool, name, "state drain")
+        return Outcome.REMOVED
+
+    def undrain(self, pool: str, name: str) -> Outcome:
+        """Give it new sessions again; out of maintenance only after a good check."""
+        row = self._row(pool, name)
+        state = member(row, 0).state
+        if state == "up":
+            return Outcome.UNCHANGED
+        if state == "maint" or row["weight"] == "0":
+            self._join(pool, name)
+        else:  # a drained server that fails its check shows as down, so this is for all the rest
+            self._server(pool, name, "state ready")
+        return Outcome.CREATED
+
+    def remove_member(self, pool: str, name: str, cut: bool = False) -> Outcome:
+        """Take it out; *cut* closes its connections first. `Busy` while connections remain."""
+        if _checked(name) not in self._rows(pool):
+            return Outcome.UNCHANGED
+        try:
+            self._server(pool, name, "state maint")
+            if cut:
+                self._do(f"shutdown sessions server {pool}/{name}")
+            self._do(f"del server {pool}/{name}")
+        except Missing:
+            return Outcome.UNCHANGED  # another try of the same task was faster
+        return Outcome.REMOVED
+
+    def _add(self, pool: str, name: str, address: str, port: int) -> Outcome:
+        if not _ADDRESS.fullmatch(address):
+            raise Refused(f"{address!r} is no address")
+        try:
+            self._do(f"add server {pool}/{name} {address}:{port} {_CHECK}")
+        except Conflict:
+            # Another try of the same task was faster: the look decides whether it is ours.
+            return self.ensure_member(pool, name, address, port)
+        self._join(pool, name)
+        return Outcome.CREATED
+
+    def _join(self, pool: str, name: str) -> None:
+        """Let it take part as soon as its check passes, and not one request earlier.
+
+        A server that leaves maintenance counts as up until its first check fails; with weight 0
+        it gets nothing in that moment, and "health down" then makes the check decide.
+        """
+        self._server(pool, name, "weight 0")
+        self._do(f"enable health {pool}/{name}")
+        self._server(pool, name, "state ready")
+        self._server(pool, name, "health down")
+        self._server(pool, name, f"weight {_WEIGHT}")
+
+    def _row(self, pool: str, name: str) -> Row:
+        rows = self._rows(pool)
+        if _checked(name) not in rows:
+            raise Missing(f"HAProxy's pool {pool} has no member {name}")
+        return rows[name]
+
+    def _rows(self, pool: str) -> dict[str, Row]:
+        rows = rows_of(ask(self._connect, "show stat"), _checked(pool))
+        if rows is None:
+            raise Missing(f"HAProxy has no pool (backend) {pool}")
+        return rows
+
+    def _table(self, pool: str) -> str:
+        answer = ask(self._connect, f"show table {_checked(pool)}").strip()
+        if answer.startswith("#"):
+            return answer
+        error = error_for(answer)
+        if isinstance(error, Missing):
+            return ""  # a pool without sticky sessions
+        raise error
+
+    def _server(self, pool: str, name: str, change: str) -> None:
+        self._do(f"set server {_checked(pool)}/{_checked(name)} {change}")
+
+    def _do(self, command: str) -> None:
+        answer = ask(self._connect, command).strip()
+        if answer not in _DONE:
+            raise error_for(answer)
+        self.log.info("HAProxy: %s", command)
+
+    @cached_property
+    def _stick_expire_s(self) -> float:
+        return self.number("stick_expire_s", 1800.0)
+
+    @cached_property
+    def _connect(self) -> Callable[[], socket.socket]:
+        path = self.option("socket")
+        if path:
+            return unix(Path(path))
+        files = {key: self.option(key) for key in ("ca_file", "cert_file", "key_file")}
+        lacking = ", ".join(key for key, value in files.items() if not value)
+        if lacking:
+            raise Refused(f"connection {self.conn_id} lacks {lacking} (or a socket)")
+        return TlsAddress(self.host(), int(self.connection.port or 9443), **files).connect
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise Refused(f"{name!r} cannot be a name in HAProxy")
+    return name

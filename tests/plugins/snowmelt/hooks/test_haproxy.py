@@ -1,0 +1,313 @@
+"""The HAProxy hook against a real HAProxy and a real application behind it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from include.facts import Member
+from include.verdict import Outcome
+from snowmelt.errors import Busy, Conflict, Missing, Refused, Unreachable
+from snowmelt.hooks.balancer import balancer_for
+from snowmelt.hooks.haproxy import HaproxyHook
+from tests.plugins.snowmelt.hooks.conftest import Connect
+from tests.plugins.snowmelt.hooks.servers import (
+    App,
+    application,
+    free_port,
+    program,
+    running,
+    until,
+)
+
+CONFIG = """
+global
+    stats socket {socket} mode 600 level admin
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 30s
+    timeout server 30s
+    option httpchk GET /health
+    http-check expect status 200
+    option redispatch 1
+    option idle-close-on-response
+frontend fe
+    bind 127.0.0.1:{port}
+    default_backend shop
+backend shop
+    balance leastconn
+    stick-table type string len 32 size 1k expire 30m
+    stick match req.cook(SESSIONID)
+    stick store-response res.cook(SESSIONID)
+backend plain
+    balance leastconn
+"""
+
+
+@dataclass
+class Balanced:
+    url: str
+    socket: Path
+
+    def get(self, path: str = "/", **cookies: str) -> requests.Response:
+        return requests.get(self.url + path, cookies=cookies, timeout=5)
+
+
+@pytest.fixture
+def balanced(tmp_path: Path) -> Iterator[Balanced]:
+    """Yield a running HAProxy without any server."""
+    port, path = free_port(), tmp_path / "admin.sock"
+    config = tmp_path / "haproxy.cfg"
+    config.write_text(CONFIG.format(socket=path, port=port))
+    command = [program("haproxy"), "-db", "-q", "-f", str(config)]
+    with running(command, tmp_path / "haproxy.log", path.exists):
+        yield Balanced(f"http://127.0.0.1:{port}", path)
+
+
+@pytest.fixture
+def hook(balanced: Balanced, connect: Connect) -> HaproxyHook:
+    return HaproxyHook(connect("haproxy", extra={"socket": str(balanced.socket)}))
+
+
+@pytest.fixture
+def app() -> Iterator[tuple[int, type[App]]]:
+    with application() as running_app:
+        yield running_app
+
+
+def join(hook: HaproxyHook, name: str, port: int) -> None:
+    hook.ensure_member("shop", name, "127.0.0.1", port)
+    until(lambda: one(hook, name).state == "up")
+
+
+def one(hook: HaproxyHook, name: str, idle_s: float = 60.0) -> Member:
+    return next(member for member in hook.members("shop", idle_s) if member.name == name)
+
+
+def test_a_new_member_serves_after_its_check_and_not_before(
+    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
+) -> None:
+    """Requests until then are refused by the balancer, never sent to the new VM."""
+    port, switches = app
+    switches.healthy = False
+
+    outcome = hook.ensure_member("shop", "vm0", "127.0.0.1", port)
+
+    assert outcome is Outcome.CREATED
+    assert one(hook, "vm0").state == "starting"
+    assert balanced.get().status_code == 503
+    until(lambda: one(hook, "vm0").state == "down")
+    assert one(hook, "vm0").requests == 0
+    switches.healthy = True
+    until(lambda: one(hook, "vm0").state == "up")
+    assert balanced.get().status_code == 200
+
+
+def test_joining_twice_changes_nothing(hook: HaproxyHook, app: tuple[int, type[App]]) -> None:
+    """A retry finds the member and leaves it up."""
+    join(hook, "vm0", app[0])
+
+    assert hook.ensure_member("shop", "vm0", "127.0.0.1", app[0]) is Outcome.UNCHANGED
+    assert one(hook, "vm0").state == "up"
+
+
+def test_a_member_left_half_added_is_made_whole(
+    hook: HaproxyHook, app: tuple[int, type[App]]
+) -> None:
+    """Killed right after "add server": it stands there in maintenance with weight 0."""
+    hook._do(f"add server shop/vm0 127.0.0.1:{app[0]} check weight 0")
+
+    join(hook, "vm0", app[0])
+
+
+def test_the_name_with_another_address_is_a_conflict(
+    hook: HaproxyHook, app: tuple[int, type[App]]
+) -> None:
+    """The message shows both."""
+    join(hook, "vm0", app[0])
+
+    with pytest.raises(Conflict, match=r"127\.0\.0\.1:\d+, wanted 127\.0\.0\.9:80"):
+        hook.ensure_member("shop", "vm0", "127.0.0.9", 80)
+
+
+def test_a_drained_member_keeps_its_sessions_and_gets_no_new_ones(
+    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
+) -> None:
+    """The cookie decides."""
+    join(hook, "vm0", app[0])
+    cookie = balanced.get().cookies["SESSIONID"]
+
+    assert hook.drain("shop", "vm0") is Outcome.REMOVED
+    assert hook.drain("shop", "vm0") is Outcome.UNCHANGED
+
+    assert one(hook, "vm0").state == "drain"
+    assert balanced.get(SESSIONID=cookie).status_code == 200
+    assert balanced.get().status_code == 503
+
+
+def test_an_undrained_member_serves_at_once(
+    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
+) -> None:
+    """The way back of a rollout must not wait for a check."""
+    join(hook, "vm0", app[0])
+    hook.drain("shop", "vm0")
+
+    assert hook.undrain("shop", "vm0") is Outcome.CREATED
+    assert balanced.get().status_code == 200
+    assert hook.undrain("shop", "vm0") is Outcome.UNCHANGED
+
+
+def test_a_member_drained_while_down_comes_back(
+    hook: HaproxyHook, app: tuple[int, type[App]]
+) -> None:
+    """HAProxy shows it as down, and the drain would stay in force unseen."""
+    port, switches = app
+    join(hook, "vm0", port)
+    switches.healthy = False
+    until(lambda: one(hook, "vm0").state == "down")
+    hook.drain("shop", "vm0")
+
+    hook.undrain("shop", "vm0")
+
+    switches.healthy = True
+    until(lambda: one(hook, "vm0").state == "up")
+
+
+def test_only_sessions_in_use_count(
+    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
+) -> None:
+    """A session counts until it was idle for the time that was asked for."""
+    join(hook, "vm0", app[0])
+    balanced.get()
+    balanced.get()
+
+    assert one(hook, "vm0", idle_s=60).sessions == 2
+    until(lambda: one(hook, "vm0", idle_s=0.1).sessions == 0)
+
+
+def test_requests_and_errors_are_counted(
+    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
+) -> None:
+    """The watch of a rollout reads these."""
+    join(hook, "vm0", app[0])
+    balanced.get()
+    balanced.get("/broken")
+
+    seen = one(hook, "vm0")
+
+    assert (seen.requests, seen.errors) == (2, 1)
+
+
+def test_a_member_with_a_running_request_is_not_removed_yet(
+    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
+) -> None:
+    """Busy until it has ended; then it is removed, and a second time nothing happens."""
+    port, switches = app
+    join(hook, "vm0", port)
+    switches.seconds = 0.5
+    answers: list[int] = []
+    client = threading.Thread(target=lambda: answers.append(balanced.get().status_code))
+    client.start()
+    until(lambda: one(hook, "vm0").connections == 1)
+
+    with pytest.raises(Busy):
+        hook.remove_member("shop", "vm0")
+
+    client.join()
+    assert answers == [200]
+    until(lambda: removed(hook, "vm0"))
+    assert hook.remove_member("shop", "vm0") is Outcome.UNCHANGED
+
+
+def test_connections_are_cut_on_request(
+    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
+) -> None:
+    """The declared action at the end of a drain deadline."""
+    port, switches = app
+    join(hook, "vm0", port)
+    switches.seconds = 2.0
+    answers: list[int] = []
+    client = threading.Thread(target=lambda: answers.append(balanced.get().status_code))
+    client.start()
+    until(lambda: one(hook, "vm0").connections == 1)
+
+    until(lambda: removed(hook, "vm0", cut=True), 1.5)
+
+    client.join()
+    assert answers != [200]
+
+
+def removed(hook: HaproxyHook, name: str, cut: bool = False) -> bool:
+    try:
+        hook.remove_member("shop", name, cut)
+    except Busy:
+        return False
+    return True
+
+
+def test_a_member_that_is_not_there_cannot_be_drained(hook: HaproxyHook) -> None:
+    """Removing it succeeds all the same."""
+    with pytest.raises(Missing, match="vm9"):
+        hook.drain("shop", "vm9")
+    assert hook.remove_member("shop", "vm9") is Outcome.UNCHANGED
+
+
+def test_an_unknown_pool_is_missing(hook: HaproxyHook) -> None:
+    """Somebody has to add it to HAProxy's configuration."""
+    with pytest.raises(Missing, match="nowhere"):
+        hook.members("nowhere")
+    with pytest.raises(Missing, match="nowhere"):
+        hook.ensure_member("nowhere", "vm0", "127.0.0.1", 80)
+
+
+def test_a_pool_without_sticky_sessions_has_none(hook: HaproxyHook) -> None:
+    """It has no stick-table to show."""
+    hook.ensure_member("plain", "vm0", "127.0.0.1", 1)
+
+    assert [member.sessions for member in hook.members("plain")] == [0]
+
+
+@pytest.mark.parametrize("name", ["vm0;shutdown frontend fe", "vm0\nclear counters all", ""])
+def test_a_name_never_becomes_a_command(hook: HaproxyHook, name: str) -> None:
+    """It is refused before anything is sent."""
+    with pytest.raises(Refused):
+        hook.ensure_member("shop", name, "127.0.0.1", 80)
+    with pytest.raises(Refused):
+        hook.members(name)
+
+
+def test_no_socket_there_is_unreachable(connect: Connect, tmp_path: Path) -> None:
+    """Airflow tries again: HAProxy may be starting."""
+    hook = HaproxyHook(connect("haproxy", extra={"socket": str(tmp_path / "none.sock")}))
+
+    with pytest.raises(Unreachable):
+        hook.members("shop")
+
+
+def test_a_connection_without_a_certificate_is_refused(connect: Connect) -> None:
+    """The runtime API is never reached without one."""
+    hook = HaproxyHook(connect("haproxy", host="127.0.0.1", extra={"ca_file": "/ca.pem"}))
+
+    with pytest.raises(Refused, match="cert_file, key_file"):
+        hook.members("shop")
+
+
+def test_the_connection_type_picks_the_balancer(hook: HaproxyHook, connect: Connect) -> None:
+    """And one that is no balancer is named."""
+    assert isinstance(balancer_for(hook.conn_id), HaproxyHook)
+    with pytest.raises(Missing, match="known: haproxy"):
+        balancer_for(connect("icinga2"))
+
+
+def test_the_test_button_shows_the_version(hook: HaproxyHook) -> None:
+    """The connection form calls this."""
+    worked, message = hook.test_connection()
+
+    assert worked
+    assert message.startswith("HAProxy 2.") or message.startswith("HAProxy 3.")
