@@ -43,7 +43,6 @@ MANNERS = {
     "API__PORT": str(API_PORT),
     "API__INSTANCE_NAME": "Snowmelt lab",
     "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{API_PORT}/execution/",
-    "USAGE_DATA_COLLECTION__ENABLED": "False",
 }
 
 

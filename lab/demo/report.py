@@ -118,6 +118,7 @@ def complaints(data: Mapping[str, Any]) -> list[str]:
         f"{data['failed']} requests failed": data["failed"] > 0,
         f"{data['lost_sessions']} sessions were lost": data["lost_sessions"] > 0,
         f"{len(data['leftovers'])} traces of old VMs": bool(data["leftovers"]),
+        "no VM was replaced": not data["vms_replaced"],
         f"only {data['requests']} requests": data["requests"] < ENOUGH_REQUESTS,
         f"it took {data['elapsed_s']} s": data["elapsed_s"] > LIMIT_S,
     }
