@@ -118,6 +118,8 @@ class RollBack(Sweep):
         return [vm.name for vm in self.plan.new]
 
     def execute(self, context: Context) -> Any:
+        if not self.rollout:
+            raise AirflowSkipException("there is no plan, so nothing has begun")
         if not self._failed(context):
             raise AirflowSkipException("nothing failed")
         seen = look(self.service)
