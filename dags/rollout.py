@@ -68,12 +68,12 @@ def rollout(service: Service) -> DAG:
         tags=["rollout", service.name],
     ) as dag:
         plan = PlanRollout(task_id="plan", service=service.name)
-        run = plan.output
+        run: Any = plan.output
         clear = ClearLeftovers(task_id="clear_leftovers", rollout=run)
-        watch_canary, watch = [
-            Watch(task_id=task_id, stage=stage, rollout=run, trigger_rule="none_failed")
-            for task_id, stage in (("watch_canary", "canary"), ("watch", "drained"))
-        ]
+        watch_canary = Watch(
+            task_id="watch_canary", stage="canary", rollout=run, trigger_rule="none_failed"
+        )
+        watch = Watch(task_id="watch", stage="drained", rollout=run, trigger_rule="none_failed")
         undo = RollBack(task_id="roll_back", rollout=run, trigger_rule="all_done")
         verify = Verify(task_id="verify", rollout=run, trigger_rule="none_failed")
         [watch_canary, watch] >> undo
@@ -90,9 +90,9 @@ def rollout(service: Service) -> DAG:
         def old(vm: Any) -> None:
             take_down(run, vm, watch, verify, undo)
 
-        canary.expand(vm=plan.output["canary"])
-        joined = others.expand(vm=plan.output["others"])
-        joined >> old.expand(vm=plan.output["old"])
+        canary.expand(vm=run["canary"])
+        joined = others.expand(vm=run["others"])
+        joined >> old.expand(vm=run["old"])
     return dag
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +21,7 @@ class RolloutOperator(WaitOperator):
 
     template_fields: Sequence[str] = ("rollout",)
 
-    def __init__(self, *, rollout: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, rollout: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rollout = rollout
 
@@ -36,8 +36,8 @@ class RolloutOperator(WaitOperator):
         return Plan.from_json(self.rollout["plan"])
 
     @property
-    def dry_run(self) -> bool:
-        """Whether nothing may be changed."""
+    def only_plan(self) -> bool:
+        """Whether this is a dry run, in which nothing may be changed."""
         return bool(self.rollout["dry_run"])
 
     @property
@@ -56,7 +56,7 @@ class StepOperator(RolloutOperator):
 
     template_fields: Sequence[str] = ("rollout", "vm")
 
-    def __init__(self, *, vm: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, vm: Any, **kwargs: Any) -> None:
         kwargs.setdefault("map_index_template", "{{ task.vm['name'] }}")
         super().__init__(**kwargs)
         self.vm = vm
@@ -67,7 +67,7 @@ class NewVmOperator(StepOperator):
 
     template_fields: Sequence[str] = ("rollout", "vm", "made")
 
-    def __init__(self, *, made: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, made: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.made = made
 
@@ -75,3 +75,8 @@ class NewVmOperator(StepOperator):
     def address(self) -> str:
         """The VM's own address."""
         return str(self.made["address"])
+
+
+def staying(plan: Plan) -> list[str]:
+    """Return the names of the VMs that run when the rollout has ended."""
+    return [*(vm.name for vm in plan.new), *(vm.name for vm in plan.kept)]

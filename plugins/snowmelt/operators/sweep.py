@@ -100,7 +100,7 @@ class ClearLeftovers(Sweep):
         return [vm.name for vm in self.plan.leftovers]
 
     def execute(self, context: Context) -> Any:
-        if self.dry_run or not self.plan.leftovers:
+        if self.only_plan or not self.plan.leftovers:
             self.log.info("nothing was left behind")
             return None
         for vm in self.plan.leftovers:
@@ -140,8 +140,10 @@ class RollBack(Sweep):
 
     def _serve_again(self, names: Sequence[str]) -> None:
         pool = self.service.balancer
+        if pool is None:
+            return
         addresses = {vm.name: vm.address for vm in self.plan.old}
-        for name in names if pool else ():
+        for name in names:
             balancer = balancer_for(self.connections.balancer)
             balancer.ensure_member(pool.pool, name, addresses[name], pool.port)
             self.log.info("%s %s", balancer.undrain(pool.pool, name), name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.catalogue.model import Balancer as Pool
 from include.planner import may_drain, may_retire
-from snowmelt.errors import Busy, Refused
+from snowmelt.errors import Busy
 from snowmelt.hooks.balancer import Balancer, balancer_for
 from snowmelt.look import look, look_at_pool
 from snowmelt.operators.base import deadline
@@ -69,7 +69,7 @@ class Drain(StepOperator):
             return None
         verdict = may_drain(self.service, self.plan, look(self.service), name)
         if verdict.status != "done":
-            raise Refused(f"{name} is not drained: {verdict.detail}")
+            raise Busy(f"{name} is not drained: {verdict.detail}")
         outcome = balancer_for(self.connections.balancer).drain(pool.pool, name)
         self.log.info("%s drain of %s: %s", outcome, name, verdict.detail)
         return self.wait(
@@ -102,7 +102,7 @@ class LeaveBalancer(StepOperator):
             self.service, self.plan, look(self.service), self.vm["name"], drained=True
         )
         if verdict.status != "done":
-            raise Refused(f"{self.vm['name']} stays in pool {pool.pool}: {verdict.detail}")
+            raise Busy(f"{self.vm['name']} stays in pool {pool.pool}: {verdict.detail}")
         self.log.info("%s", verdict.detail)
         try:
             self._leave(balancer_for(self.connections.balancer), pool.pool)

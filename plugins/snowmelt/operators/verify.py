@@ -11,7 +11,7 @@ from include.traces import traces
 from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.look import facts
-from snowmelt.operators.step import RolloutOperator
+from snowmelt.operators.step import RolloutOperator, staying
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,7 +21,7 @@ class Verify(RolloutOperator):
     """Look once more in every system. Returns {"release", "new": [names], "gone": [names]}."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        if self.dry_run:
+        if self.only_plan:
             raise AirflowSkipException("dry run")
         seen, plan = facts(self.service), self.plan
         gone = [vm.name for vm in (*plan.old, *plan.leftovers)]
@@ -30,17 +30,16 @@ class Verify(RolloutOperator):
         if wrong:
             raise SnowmeltError("not as planned: " + "; ".join(wrong))
         new = [vm.name for vm in plan.new]
-        self.log.info("release %s runs on %s", plan.release, ", ".join(self._stay()) or "no VM")
+        self.log.info(
+            "release %s runs on %s", plan.release, ", ".join(staying(self.plan)) or "no VM"
+        )
         self.log.info("nothing is left of %s", ", ".join(gone) or "anything: nothing went")
         return {"release": plan.release, "new": new, "gone": gone}
 
-    def _stay(self) -> list[str]:
-        return [vm.name for vm in (*self.plan.new, *self.plan.kept)]
-
     def _absent(self, seen: Facts) -> list[str]:
         running = {vm.name for vm in seen.vms if vm.phase == "running"}
-        absent = [f"{name} does not run" for name in self._stay() if name not in running]
+        absent = [f"{name} does not run" for name in staying(self.plan) if name not in running]
         if self.service.balancer:
             up = {m.name for m in seen.members if m.state == "up"}
-            absent += [f"{name} does not serve" for name in self._stay() if name not in up]
+            absent += [f"{name} does not serve" for name in staying(self.plan) if name not in up]
         return absent

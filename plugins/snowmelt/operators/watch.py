@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from snowmelt.look import look_at_pool
 from snowmelt.operators.base import deadline
-from snowmelt.operators.step import RolloutOperator
+from snowmelt.operators.step import RolloutOperator, staying
 from snowmelt.triggers.traffic import WatchTrigger
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ class Watch(RolloutOperator):
         )
 
     def _names(self) -> Sequence[str]:
-        if self.dry_run or self.plan.nothing_to_do:
+        if self.only_plan or self.plan.nothing_to_do:
             return ()
         if self.stage == "canary":
             return [vm.name for vm in self.plan.new if vm.canary]
-        return [vm.name for vm in (*self.plan.new, *self.plan.kept)]
+        return staying(self.plan)
 
     def _duration(self) -> timedelta:
         canary = self.stage == "canary"

@@ -27,7 +27,7 @@ class WaitTrigger(BaseTrigger):
     interval: float = 2.0
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         cls = type(self)
