@@ -70,8 +70,8 @@ def may_retire(
 ) -> Verdict:
     """Return whether a VM may go for good. *drained* says that its drain has ended, in time or not.
 
-    Old VMs: enough serve without them. New ones (rollback): the old ones serve again. Leftovers:
-    they still take no traffic.
+    Old VMs: enough serve without them. New ones (rollback): they are out of the pool, or the old
+    ones serve again. Leftovers: they still take no traffic.
     """
     if blind := _blind(seen):
         return blind
@@ -87,6 +87,8 @@ def _others_can_do_without(service: Service, plan: Plan, seen: Seen, vm: SeenVm)
     name = vm.name
     if _among(plan.leftovers, vm):
         return done(f"{name} takes no traffic")
+    if name in {new.name for new in plan.new} and vm.member is None:
+        return done(f"{name} is in no pool")
     if name in {new.name for new in plan.new}:
         return _old_ones_serve(service, plan, seen)
     if _among(plan.old, vm):
@@ -136,10 +138,13 @@ def _enough_without_old(service: Service, plan: Plan, seen: Seen) -> Verdict:
 
 
 def _old_ones_serve(service: Service, plan: Plan, seen: Seen) -> Verdict:
-    """Rollback: those that served before and still run serve again, or as many as are needed."""
+    """Rollback: as many serve as before the rollout, or as many as are needed.
+
+    Where old VMs have died meanwhile, new ones that answer badly are better than none: they stay.
+    """
     before = {vm.name for vm in plan.old if vm.serving} | {vm.name for vm in plan.kept}
-    alive = [vm for vm in seen.vms if vm.name in before and vm.phase == "running"]
-    serving, least = count_serving(service, alive), min(len(alive), needed(service, plan))
+    serving = count_serving(service, (vm for vm in seen.vms if vm.name in before))
+    least = min(len(before), needed(service, plan))
     if serving < least:
         return pending(f"{serving} of the VMs from before serve < {least} needed")
     return done(f"{serving} of the VMs from before serve ≥ {least} needed")

@@ -140,9 +140,13 @@ def _bad_traffic(service: Service, traffic: Sequence[_Traffic]) -> str:
         if part.requests >= service.watch.min_requests and part.share > allowed:
             return (
                 f"{part.name} answered {part.errors} of {part.requests} requests with errors"
-                f" ({part.share:.1%}, allowed {allowed:.1%})"
+                f" ({_percent(part.share)}, allowed {_percent(allowed)})"
             )
     return ""
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.2g} %"
 
 
 def _total(traffic: Sequence[_Traffic]) -> _Traffic:
