@@ -13,7 +13,7 @@ from lab.airflow import connections, programs, secrets, settings
 from lab.airflow.client import Airflow
 from lab.airflow.door import Door
 from lab.airflow.place import LAB_UID, Place, here
-from lab.airflow.supervise import Supervisor
+from lab.airflow.supervise import AirflowSupervisor
 from lab.airflow.wait import until
 
 API_UP_S = 120.0  # 15 s on two idle cores, plus 10 s of compiling at the very first start
@@ -29,7 +29,7 @@ class Beside:
     def __init__(self, place: Place | None = None) -> None:
         self.place = place or here()
         self.door = Door(self.place)
-        self.supervisor = Supervisor(self.place)
+        self.supervisor = AirflowSupervisor(self.place)
 
     @property
     def url(self) -> str:
@@ -50,8 +50,9 @@ class Beside:
         self._make_folders()
         self.door.open({"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", **self.environment()})
         self._migrate(say)
-        self.supervisor.begin(self.environment())
-        self.supervisor.start(*programs.NAMES)
+        self.supervisor.launch(self.environment())
+        for name in programs.NAMES:
+            self.supervisor.start(name)
         say("Airflow starts: " + ", ".join(programs.NAMES))
         client = self.client()
         until(lambda: self._healthy(client), API_UP_S, "Airflow's four processes report healthy")

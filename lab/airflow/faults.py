@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab.airflow.place import LAB_UID
-from lab.airflow.supervise import Supervisor
+from lab.airflow.supervise import AirflowSupervisor
 from lab.airflow.wait import until
 
 PROC = Path("/proc")
@@ -66,7 +66,7 @@ def kill_task(task_instance: str, seconds: float = 30) -> int:
     return pid
 
 
-def kill_process(supervisor: Supervisor, name: str, seconds: float = 15) -> int:
+def kill_process(supervisor: AirflowSupervisor, name: str, seconds: float = 15) -> int:
     """Kill one of Airflow's processes with everything below it; the supervisor starts it anew.
 
     Returns the pid that was killed. Returns as soon as it is gone, not when the new one is ready.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,17 +21,18 @@ import dns.zone
 import pyone
 import requests
 
+from lab.services.opennebula import PORT, admin_password
+from lab.settings import SERVICES_IP, Places, places
+
 PATIENCE_S = 15
 Entry = Mapping[str, Any]  # one Connection of the lab's connections.json
 Entries = list[str]
 
 
-def cloud(entry: Entry) -> pyone.OneServer:
-    """Return a client of OpenNebula's XML-RPC."""
-    address = entry["host"] if "://" in entry["host"] else f"http://{entry['host']}"
-    if "/RPC2" not in address:
-        address += f":{entry['port']}/RPC2"
-    return pyone.OneServer(address, session=f"{entry['login']}:{entry['password']}")
+def cloud(lab: Places) -> pyone.OneServer:
+    """Return a client of OpenNebula's XML-RPC that sees everybody's things."""
+    address = f"http://{SERVICES_IP}:{PORT}/RPC2"
+    return pyone.OneServer(address, session=f"oneadmin:{admin_password(lab)}")
 
 
 def _nics(vm: Any) -> list[Mapping[str, str]]:
@@ -40,9 +40,9 @@ def _nics(vm: Any) -> list[Mapping[str, str]]:
     return found if isinstance(found, list) else [found]
 
 
-def vms(entry: Entry) -> Entries:
+def vms(one: pyone.OneServer) -> Entries:
     """Return all VMs that are not DONE, with the release they were made for."""
-    pool = cloud(entry).vmpool.infoextended(-2, -1, -1, -1)
+    pool = one.vmpool.infoextended(-2, -1, -1, -1)
     return [
         " ".join([vm.NAME, f"id={vm.ID}", f"release={vm.USER_TEMPLATE.get('SNOWMELT_RELEASE')}",
                   *(nic.get("IP", "") for nic in _nics(vm))])
@@ -50,9 +50,8 @@ def vms(entry: Entry) -> Entries:
     ]  # fmt: skip
 
 
-def leases(entry: Entry) -> Entries:
+def leases(one: pyone.OneServer) -> Entries:
     """Return the addresses that OpenNebula has given out, and to which VM."""
-    one = cloud(entry)
     networks = [one.vn.info(network.ID) for network in one.vnpool.info(-2, -1, -1).VNET]
     ranges = [each for network in networks for each in network.AR_POOL.AR]
     taken = [lease for each in ranges if each.LEASES for lease in each.LEASES.LEASE]
@@ -148,13 +147,15 @@ def sticky(admin_socket: Path) -> Entries:
     return sorted(set(re.findall(r"server_key=(\S+)", text)))
 
 
-def probes(connections: Mapping[str, Entry], haproxy: Path) -> dict[str, Callable[[], Entries]]:
+def probes(lab: Places) -> dict[str, Callable[[], Entries]]:
     """Return what reads each system, by the system's name."""
-    one, puppet = connections["snowmelt_opennebula"], connections["snowmelt_puppet_ca"]
+    connections = json.loads((lab.state / "connections.json").read_text())
+    haproxy = lab.of("haproxy") / "admin.sock"
+    one = cloud(lab)
     return {
         "vms": lambda: vms(one),
         "leases": lambda: leases(one),
-        "certificates": lambda: certificates(puppet),
+        "certificates": lambda: certificates(connections["snowmelt_puppet_ca"]),
         "nodes": lambda: nodes(connections["snowmelt_puppetdb"]),
         "records": lambda: records(connections["snowmelt_nameserver"]),
         "monitored": lambda: monitored(connections["snowmelt_monitoring"]),
@@ -165,9 +166,7 @@ def probes(connections: Mapping[str, Entry], haproxy: Path) -> dict[str, Callabl
 
 def main() -> None:
     """Print what each system shows."""
-    connections, haproxy = (Path(argument) for argument in sys.argv[1:])
-    readers = probes(json.loads(connections.read_text()), haproxy)
-    print(json.dumps({name: sorted(read()) for name, read in readers.items()}))
+    print(json.dumps({name: sorted(read()) for name, read in probes(places()).items()}))
 
 
 if __name__ == "__main__":

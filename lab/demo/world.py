@@ -46,11 +46,8 @@ def snapshot(lab: Places | None = None) -> World:
         subprocess.CalledProcessError: a system does not answer.
     """
     lab = lab or places()
-    paths = (lab.state / "connections.json", lab.of("haproxy") / "admin.sock")
     command = ["ip", "netns", "exec", NETNS, sys.executable, "-m", "lab.demo.probes"]
-    result = subprocess.run(
-        [*command, *map(str, paths)], cwd=CHECKOUT, check=True, stdout=subprocess.PIPE
-    )
+    result = subprocess.run(command, cwd=CHECKOUT, check=True, stdout=subprocess.PIPE)
     world = {name: frozenset(entries) for name, entries in json.loads(result.stdout).items()}
     return world | {"machines": frozenset([*_disks(lab), *_groups(), *_cables()])}
 
