@@ -1,0 +1,75 @@
+"""Run steps side by side, each as soon as those before it are done, and say how long each took."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """One piece of work. `action` returns what to say about it ("already there"), or nothing."""
+
+    name: str
+    action: Callable[[], str | None]
+    needs: tuple[str, ...] = ()
+
+
+class StepFailedError(RuntimeError):
+    """A step failed; the text names it and the reason."""
+
+
+class Progress:
+    """Lines with the seconds since the start, from any thread."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self._lock = threading.Lock()
+
+    def say(self, text: str) -> None:
+        with self._lock:
+            print(f"{time.monotonic() - self.started:6.1f} s  {text}")
+            sys.stdout.flush()
+
+
+def run(steps: Sequence[Step], progress: Progress, enter: Callable[[], None]) -> None:
+    """Run all steps; `enter` is called once in each worker thread.
+
+    Raises:
+        StepFailedError: the first step that failed; the others were let finish, none new begun.
+        ValueError: a step needs one that there is not.
+    """
+    unknown = {need for step in steps for need in step.needs} - {step.name for step in steps}
+    if unknown:
+        raise ValueError(f"steps that do not exist: {', '.join(sorted(unknown))}")
+    waiting = {step.name: step for step in steps}
+    done: set[str] = set()
+    running: dict[Future[None], str] = {}
+    failure: StepFailedError | None = None
+    with ThreadPoolExecutor(max_workers=len(steps), initializer=enter) as pool:
+        while waiting or running:
+            ready = [s for s in waiting.values() if done.issuperset(s.needs)] if not failure else []
+            for step in ready:
+                running[pool.submit(_perform, step, progress)] = waiting.pop(step.name).name
+            if not running:
+                break
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                name = running.pop(future)
+                error = future.exception()
+                if error is None:
+                    done.add(name)
+                elif failure is None:
+                    failure = StepFailedError(f"{name}: {error}")
+    if failure:
+        raise failure
+
+
+def _perform(step: Step, progress: Progress) -> None:
+    began = time.monotonic()
+    note = step.action()
+    took = time.monotonic() - began
+    progress.say(f"{step.name:<16} {note or 'ready'}" + (f" ({took:.1f} s)" if took >= 0.1 else ""))

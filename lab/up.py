@@ -1,0 +1,170 @@
+"""lab-up: bring every part to where it is ready, in parallel where order allows."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import xmlrpc.client
+from collections.abc import Callable
+from pathlib import Path
+
+from lab import bootstrap, connections, net
+from lab.image import build
+from lab.inside import enter
+from lab.release.archive import publish
+from lab.services import haproxy, icinga, knot, opennebula, postgres, puppetdb, puppetserver, repo
+from lab.services.base import Service
+from lab.settings import UID, Places, user_exists
+from lab.steps import Progress, Step, StepFailedError, run
+from lab.supervisor import Supervisor
+
+_DEAD = {"FATAL", "EXITED", "UNKNOWN"}
+
+
+def services(places: Places) -> list[Service]:
+    """Every supervised part, in no particular order."""
+    found = [
+        postgres.service(places),
+        knot.service(places),
+        repo.service(places),
+        puppetserver.service(places),
+        puppetdb.service(places),
+        icinga.service(places),
+        haproxy.service(places),
+        haproxy.members(places),
+    ]
+    return [*found, opennebula.service(places)] if opennebula.available() else found
+
+
+def supervisor(places: Places) -> Supervisor:
+    """The lab's supervisor, running or not."""
+    return Supervisor(places.of("supervisor"), places.logs)
+
+
+def up(places: Places) -> None:
+    """Bring the lab up; what runs already is left alone.
+
+    Raises:
+        StepFailedError: a part did not come up; the text names it, the reason and its log.
+    """
+    if os.geteuid() != 0:
+        raise StepFailedError(
+            "the lab needs root: network namespaces, mounts, PostgreSQL's account"
+        )
+    if not user_exists():
+        raise StepFailedError(f"the account `lab` ({UID}) is missing: run `make setup`")
+    progress = Progress()
+    _folders(places)
+    net.up()
+    parts = services(places)
+    warden = supervisor(places)
+    warden.begin([part.program for part in parts])
+    image = _outside(lambda: build.build(places.images))
+    steps = [_step(part, warden, places) for part in parts]
+    run([*steps, *_once_only(places, image)], progress, enter)
+    progress.say(f"the lab is up; state in {places.state}")
+
+
+def _folders(places: Places) -> None:
+    places.state.mkdir(parents=True, exist_ok=True)
+    places.state.chmod(0o755)  # services of the account `lab` reach their own folders in it
+    places.secrets.mkdir(exist_ok=True, mode=0o711)
+    places.vms.mkdir(exist_ok=True, mode=0o700)
+
+
+def _once_only(places: Places, image: Callable[[], Path]) -> list[Step]:
+    """What is done once per lab and leaves files, not processes."""
+    plain = [
+        Step("releases", _once(places, "releases", lambda: publish(places))),
+        Step(
+            "certificates",
+            _once(places, "certificates", lambda: puppetserver.certificates(places)),
+        ),
+        Step("image", lambda: f"{image().name}"),
+        Step("connections", lambda: connections.save(places), ("icinga", "knot", "certificates")),
+    ]
+    if not opennebula.available():
+        return plain
+    fill = Step(
+        "cloud",
+        lambda: bootstrap.fill(places, build.image_path(places.images)),
+        ("opennebula", "image"),
+    )
+    return [*plain, fill]
+
+
+def _once(places: Places, name: str, action: Callable[[], None]) -> Callable[[], str | None]:
+    """The same action, skipped when an earlier lab-up finished it."""
+    mark = places.state / "done" / name
+
+    def perform() -> str | None:
+        if mark.exists():
+            return "already there"
+        action()
+        mark.parent.mkdir(exist_ok=True)
+        mark.touch()
+        return None
+
+    return perform
+
+
+def _step(service: Service, warden: Supervisor, places: Places) -> Step:
+    prepare = _once(places, service.name, service.prepare)
+
+    def perform() -> str | None:
+        if warden.states().get(service.name) == "RUNNING" and service.ready():
+            return "already running"
+        prepare()
+        warden.start(service.name)
+        _await(service, warden)
+        return None
+
+    return Step(service.name, perform, service.needs)
+
+
+def _await(service: Service, warden: Supervisor) -> None:
+    deadline = time.monotonic() + service.patience_s
+    log = warden.logs / f"{service.name}.log"
+    while not service.ready():
+        if warden.states().get(service.name) in _DEAD:
+            raise RuntimeError(f"it ended by itself, see {log}: {_last_lines(log)}")
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"not ready after {service.patience_s:.0f} s, see {log}")
+        time.sleep(0.2)
+
+
+def _last_lines(log: Path) -> str:
+    return " / ".join(log.read_text(errors="replace").splitlines()[-3:]) if log.exists() else ""
+
+
+def _outside(action: Callable[[], Path]) -> Callable[[], Path]:
+    """Start the image at once, in the machine's own network; the lab's has no way to a mirror."""
+    result: list[Path] = []
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            result.append(action())
+        except (build.ImageError, OSError) as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+
+    def join() -> Path:
+        thread.join()
+        if errors:
+            raise errors[0]
+        return result[0]
+
+    return join
+
+
+def lab_is_up(places: Places) -> bool:
+    """Whether supervisord runs every part. Quick: asks nobody else."""
+    try:
+        states = supervisor(places).states()
+    except (OSError, xmlrpc.client.Error):
+        return False
+    return bool(states) and set(states.values()) == {"RUNNING"}
