@@ -17,7 +17,7 @@ def boot_verdict(name: str, vm: CloudVm | None) -> Verdict:
         return done(f"{where} on {vm.host}" if vm.host else where)
     told = f"{where}: {vm.message}" if vm.message else where
     if vm.phase in ("failed", "off", "stopping", "done"):
-        return failed(told)
+        return failed(told, retryable=True)  # the next try makes a new one, maybe elsewhere
     return pending(told)
 
 
