@@ -26,37 +26,37 @@ class Facts:
 def see(service: Service, facts: Facts) -> Seen:
     """Return the service as all systems together show it."""
     known = _Known(service, facts)
-    alive = [vm for vm in facts.vms if vm.phase != "done"]
-    named = [(vm, name) for vm in alive if (name := _our_name(service, vm))]
+    named = [(vm, parse_name(vm.name)) for vm in facts.vms if vm.phase != "done"]
+    ours = [(vm, name) for vm, name in named if name and name.service == service.name]
     return Seen(
-        vms=tuple(known.seen(vm, name) for vm, name in named if _marked(service, vm)),
-        foreign=tuple(found for vm in alive if (found := _foreign(service, vm))),
+        vms=tuple(known.seen(vm, name) for vm, name in ours if _marked(service, vm)),
+        foreign=(
+            *(_without_marks(vm) for vm, _ in ours if not _marked(service, vm)),
+            *(_without_name(vm) for vm, name in named if name is None and _claims(service, vm)),
+        ),
         unreadable=facts.unreadable,
     )
-
-
-def _our_name(service: Service, vm: CloudVm) -> VmName | None:
-    name = parse_name(vm.name)
-    return name if name and name.service == service.name else None
 
 
 def _marked(service: Service, vm: CloudVm) -> bool:
     """A guest can overwrite its attributes through OneGate, but not its context: either will do."""
     by_context = vm.context.get("SET_HOSTNAME") == service.fqdn(vm.name)
-    return by_context or vm.attributes.get("SNOWMELT_SERVICE") == service.name
+    return by_context or _claims(service, vm)
 
 
-def _foreign(service: Service, vm: CloudVm) -> Foreign | None:
-    if _our_name(service, vm):
-        why = "has a name of ours, but neither our context nor SNOWMELT_SERVICE"
-        return None if _marked(service, vm) else _half_ours(vm, why, blocking=True)
-    if parse_name(vm.name) is None and vm.attributes.get("SNOWMELT_SERVICE") == service.name:
-        return _half_ours(vm, "has our SNOWMELT_SERVICE, but no name of ours", blocking=False)
-    return None
+def _claims(service: Service, vm: CloudVm) -> bool:
+    return vm.attributes.get("SNOWMELT_SERVICE") == service.name
 
 
-def _half_ours(vm: CloudVm, why: str, *, blocking: bool) -> Foreign:
-    return Foreign(name=vm.name, vm_id=vm.vm_id, why=why, blocking=blocking)
+def _without_marks(vm: CloudVm) -> Foreign:
+    why = "has a name of ours, but neither our context nor SNOWMELT_SERVICE"
+    return Foreign(name=vm.name, vm_id=vm.vm_id, why=why, blocking=True)
+
+
+def _without_name(vm: CloudVm) -> Foreign:
+    """Any guest can claim our attribute; that must not stop our rollouts."""
+    why = "has our SNOWMELT_SERVICE, but no name of ours"
+    return Foreign(name=vm.name, vm_id=vm.vm_id, why=why, blocking=False)
 
 
 class _Known:

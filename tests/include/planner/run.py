@@ -109,7 +109,8 @@ class Run:
             "drain": self._drain,
             "retire": self._retire,
         }
-        allowed = [vm for vm in move.vms if self._guard(move.verb, vm).status == "done"]
+        seen = self.world.seen()  # one for all: mapped tasks look at the same moment, then act
+        allowed = [vm for vm in move.vms if self._guard(seen, move.verb, vm).status == "done"]
         if allowed:
             self.log.append(f"{self.ticks:3} {type(move)(tuple(allowed), move.reason)}")
         for vm in allowed:
@@ -117,8 +118,7 @@ class Run:
                 acts[move.verb](vm)
         return len(allowed)
 
-    def _guard(self, verb: str, name: str) -> Verdict:
-        seen = self.world.seen()
+    def _guard(self, seen: Seen, verb: str, name: str) -> Verdict:
         if verb == "create":
             return may_create(self.service, self.plan, seen, name)
         if verb in ("join", "undrain"):
