@@ -1,0 +1,1 @@
+"""Situations that were recorded, one function each."""

@@ -1,0 +1,45 @@
+"""What scenarios stand on: image, network, security group and VM template, made as recorded."""
+
+from __future__ import annotations
+
+from tests.contract.cloud import Cloud
+
+
+def image(cloud: Cloud) -> None:
+    """The image base-os-1, READY."""
+    cloud.do("images/01-allocate-path")
+    cloud.until("images/04-info-ready")
+
+
+def network(cloud: Cloud) -> None:
+    """The network app-net: 20 addresses from 192.168.0.7."""
+    cloud.do_all("vnets/01-allocate", "vnets/02-info", "vnets/22-update-append")
+
+
+def group(cloud: Cloud) -> None:
+    """The security group web."""
+    cloud.do_all("secgroups/02-allocate", "secgroups/06-update-replace")
+
+
+def template(cloud: Cloud) -> None:
+    """The template app, and all that it refers to."""
+    image(cloud)
+    network(cloud)
+    group(cloud)
+    cloud.do_all(
+        "templates/01-allocate",
+        "templates/02-info",
+        "templates/08-update-merge",
+        "templates/09-info-after-merge",
+        "templates/15-update-with-dict-pyone",
+        "templates/16-info-after-dict",
+    )
+
+
+def tiny(cloud: Cloud) -> None:
+    """The template tiny: no disk, no network, no context."""
+    cloud.do_all(
+        "templates/10-allocate-small",
+        "templates/11-update-replace",
+        "templates/12-info-after-replace",
+    )
