@@ -1,4 +1,4 @@
-"""Fill the cloud through its own API: hosts, image, network, VM template, and the product's account.
+"""Fill the cloud through its own API: hosts, image, network, VM template, the product's account.
 
 Everything is looked up before it is made, so that a second run finds it all and changes nothing.
 """

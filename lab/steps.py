@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -41,31 +41,38 @@ def run(steps: Sequence[Step], progress: Progress, enter: Callable[[], None]) ->
 
     Raises:
         StepFailedError: the first step that failed; the others were let finish, none new begun.
-        ValueError: a step needs one that there is not.
+        ValueError: a step needs one that there is not, or itself.
     """
-    unknown = {need for step in steps for need in step.needs} - {step.name for step in steps}
-    if unknown:
-        raise ValueError(f"steps that do not exist: {', '.join(sorted(unknown))}")
     waiting = {step.name: step for step in steps}
     done: set[str] = set()
     running: dict[Future[None], str] = {}
-    failure: StepFailedError | None = None
+    failures: list[str] = []
     with ThreadPoolExecutor(max_workers=len(steps), initializer=enter) as pool:
-        while waiting or running:
-            ready = [s for s in waiting.values() if done.issuperset(s.needs)] if not failure else []
-            for step in ready:
+        while True:
+            for step in _startable(waiting, done, failures):
                 running[pool.submit(_perform, step, progress)] = waiting.pop(step.name).name
             if not running:
                 break
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                name = running.pop(future)
-                error = future.exception()
-                if error is None:
-                    done.add(name)
-                elif failure is None:
-                    failure = StepFailedError(f"{name}: {error}")
-    if failure:
-        raise failure
+                _settle(future, running.pop(future), done, failures)
+    if failures:
+        raise StepFailedError(failures[0])
+    if waiting:
+        raise ValueError(f"steps that can never start: {', '.join(sorted(waiting))}")
+
+
+def _startable(waiting: Mapping[str, Step], done: set[str], failures: list[str]) -> list[Step]:
+    if failures:
+        return []
+    return [step for step in waiting.values() if done.issuperset(step.needs)]
+
+
+def _settle(future: Future[None], name: str, done: set[str], failures: list[str]) -> None:
+    error = future.exception()
+    if error is None:
+        done.add(name)
+    else:
+        failures.append(f"{name}: {error}")
 
 
 def _perform(step: Step, progress: Progress) -> None:

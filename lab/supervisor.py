@@ -112,7 +112,7 @@ class Supervisor:
         self.socket = run / "supervisor.sock"
 
     def call(self, method: str, *arguments: object) -> Any:
-        """Call supervisord. Raises xmlrpc.client.Fault (it refused) or OSError (it is not there)."""
+        """Call supervisord. Raises xmlrpc.client.Fault (refused) or OSError (it is not there)."""
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
         proxy = xmlrpc.client.ServerProxy("http://localhost", transport=transport)
         return getattr(proxy.supervisor, method)(*arguments)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -52,14 +52,21 @@ def build(images: Path) -> Path:
     if final.is_dir():
         return final
     images.mkdir(parents=True, exist_ok=True)
-    unfinished = images / f".{final.name}.{os.getpid()}"
-    log = images / "build.log"
+    with (images / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two builds at once would make it twice
+        if not final.is_dir():
+            _build(images, final)
+    return final
+
+
+def _build(images: Path, final: Path) -> None:
+    unfinished = images / f".{final.name}"
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a build that was killed
     try:
-        _mmdebstrap(unfinished, log)
+        _mmdebstrap(unfinished, images / "build.log")
         unfinished.rename(final)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return final
 
 
 def _mmdebstrap(target: Path, log: Path) -> None:
@@ -91,7 +98,7 @@ def _proxies() -> list[str]:
 
 
 def forget_old(images: Path) -> None:
-    """Remove images of older recipes (260 MB each). Only while no VM runs: one may stand on them."""
+    """Remove images of older recipes (260 MB each). No VM may run: it may stand on one of them."""
     keep = image_path(images)
     for other in images.glob("debian-12-*"):
         if other != keep:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -79,7 +78,7 @@ def _with_key(archive: Path, home: Path, short: Path) -> None:
         subprocess.run(["gpgconf", "--homedir", str(short), "--kill", "all"], check=False)
     sockets = shutil.ignore_patterns("S.*")
     shutil.copytree(short, home, dirs_exist_ok=True, ignore=sockets)
-    os.chmod(home, 0o700)
+    home.chmod(0o700)
 
 
 def _run(command: list[str], folder: Path) -> bytes:

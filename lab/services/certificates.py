@@ -11,7 +11,6 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lab.services.base import write
@@ -60,7 +59,8 @@ def issue(ssl: Path, name: str, address: str) -> None:
     ca = ssl / "ca"
     issuer = x509.load_pem_x509_certificates((ca / "ca_crt.pem").read_bytes())[0]
     signer = serialization.load_pem_private_key((ca / "ca_key.pem").read_bytes(), None)
-    assert isinstance(signer, CertificateIssuerPrivateKeyTypes)  # noqa: S101
+    if not isinstance(signer, rsa.RSAPrivateKey):
+        raise TypeError("Puppet's CA key is not an RSA key")
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     serial = int((ca / "serial").read_text(), 16)
     certificate = _certificate(name, address, key.public_key(), issuer, serial).sign(
@@ -99,7 +99,7 @@ def _certificate(
 
 
 def _book(ca: Path, serial: int, certificate: x509.Certificate) -> None:
-    """Enter it into the CA's books, as the CA would: the next serial, and a line in the inventory."""
+    """Enter it into the CA's books, as the CA would: next serial, and a line in the inventory."""
     (ca / "serial").write_text(f"{serial + 1:04X}")
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     with (ca / "inventory.txt").open("a") as inventory:

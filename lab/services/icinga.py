@@ -131,9 +131,12 @@ def _prepare(places: Places) -> None:
     write(home / "icinga2.conf", text, 0o600)
     give(home)
     done = subprocess.run(
-        ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups"]
-        + [*environment(_variables(places)), _BINARY, "api", "setup", "--cn", f"icinga.{ZONE}"]
-        + _defines(home),
+        [
+            *("setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups"),
+            *environment(_variables(places)),
+            *(_BINARY, "api", "setup", "--cn", f"icinga.{ZONE}"),
+            *_defines(home),
+        ],
         capture_output=True,
         text=True,
         check=False,

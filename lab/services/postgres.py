@@ -35,6 +35,21 @@ host airflow airflow 127.0.0.1/32 scram-sha-256
 """
 
 
+# The passwords are ours (URL-safe base64): nothing in them needs quoting.
+_MAKE = """
+select 'create role {name} login password $${password}$$'
+where not exists (select from pg_roles where rolname = '{name}')\\gexec
+select 'create database {name} owner {name}'
+where not exists (select from pg_database where datname = '{name}')\\gexec
+"""
+# A killed scheduler's open transaction would hold its row locks until the kernel notices.
+_SETTLE = """
+alter database airflow set idle_in_transaction_session_timeout = '15s';
+\\connect puppetdb
+create extension if not exists pg_trgm;
+"""
+
+
 def service(places: Places) -> Service:
     """Ready means: both databases are there."""
     home = places.of("postgres")
@@ -68,9 +83,9 @@ def _prepare(places: Places) -> None:
     account = pwd.getpwnam(_ACCOUNT)
     for path in (home, home / "run"):
         os.chown(path, account.pw_uid, account.pw_gid)
-    options = ["-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-    peer = ["--auth-local=peer", "--auth-host=scram-sha-256"]
-    done = _as_postgres([str(BIN / "initdb"), "-D", str(home / "data"), *options[2:], *peer])
+    options = ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+    options += ["--auth-local=peer", "--auth-host=scram-sha-256"]
+    done = _as_postgres([str(BIN / "initdb"), "-D", str(home / "data"), *options])
     if done.returncode:
         raise RuntimeError(f"initdb: {done.stderr.strip()}")
     with (home / "data" / "postgresql.conf").open("a") as file:
@@ -82,18 +97,10 @@ def _prepare(places: Places) -> None:
 
 def _databases(places: Places) -> bool:
     """Make what is missing; true once both databases are there."""
-    run = places.of("postgres") / "run"
-    script = ""
-    for name in ("puppetdb", "airflow"):
-        password = secret(places.secrets / f"postgres-{name}")
-        script += (
-            f"select 'create role {name} login password ''{password}''' "
-            f"where not exists (select from pg_roles where rolname = '{name}')\\gexec\n"
-            f"select 'create database {name} owner {name}' "
-            f"where not exists (select from pg_database where datname = '{name}')\\gexec\n"
-        )
-    # A killed scheduler's open transaction would hold its row locks until the kernel notices.
-    script += "alter database airflow set idle_in_transaction_session_timeout = '15s';\n"
-    script += "\\connect puppetdb\ncreate extension if not exists pg_trgm;\n"
-    command = ["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-h", str(run), "postgres"]
-    return _as_postgres(command, feed=script).returncode == 0
+    script = "".join(
+        _MAKE.format(name=name, password=secret(places.secrets / f"postgres-{name}"))
+        for name in ("puppetdb", "airflow")
+    )
+    socket = str(places.of("postgres") / "run")
+    command = ["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-h", socket, "postgres"]
+    return _as_postgres(command, feed=script + _SETTLE).returncode == 0

@@ -104,7 +104,7 @@ def certificates(places: Places) -> None:
 
 
 def control_repository(places: Places) -> Path:
-    """Lay the example control repository out as the environment `production`; returns its folder."""
+    """Lay the example control repository out as environment `production`; returns its folder."""
     target = places.of("puppet") / "code" / "environments" / "production"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(CHECKOUT / "include" / "puppet", target)

@@ -1,4 +1,4 @@
-"""Create, stop and find VMs. A VM is a name, a folder (its disk and context) and a launcher process."""
+"""Create, stop and find VMs: each is a name, a folder (disk and context) and a launcher process."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class MachineError(RuntimeError):
     """The VM could not be made or reached; the text says which step refused and why."""
 
 
-class MachineExists(MachineError):
+class MachineExistsError(MachineError):
     """A disk of that name is there already."""
 
 
 @dataclass(frozen=True)
 class MachineSpec:
-    """What a VM is made of. `image` is a directory, `context` OpenNebula's CONTEXT as plain text."""
+    """What a VM is made of. `image` is a directory, `context` OpenNebula's CONTEXT as text."""
 
     image: Path
     ip: str
@@ -53,12 +53,12 @@ class Machines:
     def create(self, name: str, spec: MachineSpec) -> None:
         """Make a private disk over the image and boot it. Returns once its processes run.
 
-        Raises MachineExists when a disk of that name is there, MachineError when a step refuses;
-        then nothing is left behind.
+        Raises MachineExistsError when a disk of that name is there, MachineError when a step
+        refuses; then nothing is left behind.
         """
         folder = self._folder(name)
         if folder.exists():
-            raise MachineExists(f"VM {name} is there already")
+            raise MachineExistsError(f"VM {name} is there already")
         for part in ("up", "work", "root"):
             (folder / part).mkdir(parents=True, mode=0o755)
         folder.chmod(0o700)
