@@ -42,7 +42,7 @@ class CatalogueError(ValueError):
 class _OnceLoader(yaml.CSafeLoader):
     """YAML takes the last of two equal keys in silence; a catalogue does not.
 
-    libyaml reads a service in 0.5 ms where the Python parser takes 3.5 ms, at every start of a task.
+    libyaml reads a service in 0.5 ms, the Python parser in 3.5 ms, at every start of a task.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

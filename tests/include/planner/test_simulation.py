@@ -45,6 +45,8 @@ class _Trouble:
             world.break_vm(dice.choice(sorted(world.vms)), phase)
         if world.members and dice.random() < 0.1:
             world.stuck_sessions.add(dice.choice(sorted(world.members)))
+        if world.members and dice.random() < 0.05:
+            world.sick ^= {dice.choice(sorted(world.members))}
         world.boots_fail = dice.random() < 0.1
         world.unreadable = ("balancer: connection refused",) if dice.random() < 0.1 else ()
         self._laws.after_tick(run)
@@ -107,8 +109,8 @@ def _follow(run: Run) -> None:
 
 @pytest.mark.parametrize("block", range(10))
 def test_the_laws_hold_and_it_settles_whatever_fails(block: int) -> None:
-    """60 seeds each; every one ends with two whole VMs and no trace of any other."""
-    for seed in range(block * 60, block * 60 + 60):
+    """50 seeds each; every one ends with two whole VMs and no trace of any other."""
+    for seed in range(block * 50, block * 50 + 50):
         world = simulate(seed)
 
         names = {vm.name for vm in world.vms.values()}

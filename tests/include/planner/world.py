@@ -58,6 +58,7 @@ class World:
     monitored: set[str] = field(default_factory=set)
     members: dict[str, Member] = field(default_factory=dict)
     stuck_sessions: set[str] = field(default_factory=set)  # members whose last session stays
+    sick: set[str] = field(default_factory=set)  # VMs whose application does not answer
     unreadable: tuple[str, ...] = ()
     made: int = 0
     boots_fail: bool = False
@@ -173,14 +174,20 @@ class World:
         """End all faults that a VM can come back from."""
         self.boots_fail, self.unreadable = False, ()
         self.stuck_sessions.clear()
+        self.sick.clear()
         self.vms = {
             i: replace(vm, phase="running") if vm.phase == "unknown" else vm
             for i, vm in self.vms.items()
         }
 
+    def _is_well(self, vm: Vm | None) -> bool:
+        if vm is None or vm.phase != "running":
+            return False
+        return vm.release != NEVER_HEALTHY and vm.name not in self.sick
+
     def _served(self, member: Member) -> Member:
         vm = self.named(member.name)
-        if vm is None or vm.phase != "running" or vm.release == NEVER_HEALTHY:
+        if not self._is_well(vm):
             state = member.state if member.state == "drain" else "down"
             return replace(member, state=state, since_s=0, sessions=0)
         if member.state == "drain":
@@ -188,7 +195,7 @@ class World:
             return replace(member, sessions=int(left), since_s=member.since_s + TICK_S)
         if member.state != "up":
             return replace(member, state="up", since_s=1)
-        errors = 4 if vm.release == ANSWERS_500 else 0
+        errors = 4 if vm and vm.release == ANSWERS_500 else 0
         return replace(
             member,
             sessions=3,
@@ -210,7 +217,7 @@ class World:
 
     def _health(self, name: str) -> HostHealth:
         vm = self.named(name)
-        well = vm is not None and vm.phase == "running" and vm.release != NEVER_HEALTHY
+        well = self._is_well(vm)
         check = CheckResult(
             name="app",
             state="ok" if well else "critical",
