@@ -1,0 +1,65 @@
+"""The running lab with Airflow beside it, and what end-to-end tests need of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.airflow.beside import Beside
+from lab.airflow.client import Airflow
+from lab.demo import world as worlds
+from lab.demo.scene import DAG
+from lab.load.process import Load, clicking
+from lab.settings import CHECKOUT
+
+Clicking = Callable[..., AbstractContextManager[Load]]
+
+
+@pytest.fixture(scope="session")
+def beside() -> Beside:
+    """The lab and Airflow, brought up unless they run. They stay up: the next run is quick."""
+    subprocess.run([sys.executable, "-m", "lab", "up"], cwd=CHECKOUT, check=True)
+    beside = Beside()
+    beside.start(lambda _: None)
+    return beside
+
+
+@pytest.fixture(scope="session")
+def airflow(beside: Beside) -> Iterator[Airflow]:
+    """A client of Airflow's REST API as admin, with the rollout DAG parsed."""
+    with beside.client() as client:
+        client.wait_for_dag(DAG)
+        yield client
+
+
+@pytest.fixture
+def load(beside: Beside, tmp_path: Path) -> Clicking:
+    """`with load() as clients:` lets clients click; `clients.totals()` afterwards is the whole."""
+
+    def clicks(*arguments: str) -> AbstractContextManager[Load]:
+        return clicking(tmp_path / "load.json", *arguments)
+
+    return clicks
+
+
+@pytest.fixture
+def world(beside: Beside) -> Callable[[], worlds.World]:
+    """`world()` reads every system; compare two with `lab.demo.world.changes`."""
+    return worlds.snapshot
+
+
+@pytest.fixture
+def rolled(airflow: Airflow) -> Callable[..., tuple[str, str]]:
+    """`rolled(release="1.0")` runs a rollout to its end and returns run id and state."""
+
+    def roll(seconds: float = 300, **params: Any) -> tuple[str, str]:
+        run_id = airflow.trigger(DAG, **params)
+        return run_id, airflow.wait_for_run(DAG, run_id, seconds)
+
+    return roll
