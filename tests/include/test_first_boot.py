@@ -27,7 +27,8 @@ PUPPET = """#!/bin/sh
 echo "$@" >> "$HOME/calls"
 case "$1" in
   config) printf 'csr_attributes = %s\\nhostcert = %s\\n' "$HOME/etc/csr.yaml" "$HOME/cert.pem" ;;
-  ssl) cp -p "$HOME/etc/csr.yaml" "$HOME/seen.yaml"; [ -z "${NO_CA:-}" ] && echo x > "$HOME/cert.pem" ;;
+  ssl) cp -p "$HOME/etc/csr.yaml" "$HOME/seen.yaml"
+       [ -z "${NO_CA:-}" ] && echo x > "$HOME/cert.pem" ;;
   agent) exit "${AGENT_EXIT:-2}" ;;
 esac
 """

@@ -1,0 +1,157 @@
+"""PuppetDB: what the agents reported, and which VMs it knows."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pypuppetdb
+import requests
+from pypuppetdb.errors import APIError
+
+from include.facts import PuppetReport
+from include.verdict import Outcome
+from snowmelt.errors import Missing, NotAllowed, Refused, SnowmeltError, Unreachable
+from snowmelt.hooks.connection import TIMEOUT, tried
+from snowmelt.hooks.rest import RestHook, whole
+
+# Seconds that PuppetDB may take to process a command; it took less than 1.
+_PROCESSING_S = 10
+# A report's own log levels that say why a run failed.
+_LOUD = frozenset({"err", "alert", "emerg", "crit"})
+
+
+def error_for(status: int, text: str) -> SnowmeltError:
+    """Return our error for an answer. The only place that knows PuppetDB's status codes."""
+    kind = Unreachable if status >= 500 else _BY_STATUS.get(status, Refused)
+    return kind(f"PuppetDB answers {status}: {text.strip()[:500]}")
+
+
+_BY_STATUS: dict[int, type[SnowmeltError]] = {
+    401: NotAllowed,
+    403: NotAllowed,
+    404: Missing,
+    429: Unreachable,
+}
+
+
+class PuppetDbHook(RestHook):
+    """One PuppetDB: queries by pypuppetdb, commands by HTTP. Connection: as every REST hook."""
+
+    default_conn_name = "snowmelt_puppetdb"
+    conn_type = "puppetdb"
+    hook_name = "PuppetDB"
+    default_port = 8081
+
+    def __init__(self, conn_id: str = default_conn_name) -> None:
+        super().__init__(conn_id)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Count the VMs it knows, as the connection form's Test button does."""
+        return tried(lambda: f"{len(self.nodes())} active VMs")
+
+    def last_reports(self, certnames: Collection[str]) -> dict[str, PuppetReport]:
+        """Return the latest report of each VM that has one, in one query for all.
+
+        A second query, for what failed, is made only when some report says so.
+        """
+        query = ["and", _among(certnames), ["=", "latest_report?", True]]
+        with self._queries() as api:
+            reports = list(api.reports(query=json.dumps(query)))
+            failed = [report.node for report in reports if report.status == "failed"]
+            failures = self._failures(api, failed) if failed else {}
+        return {each.node: _report(each, failures.get(each.node, ())) for each in reports}
+
+    def nodes(self) -> tuple[str, ...]:
+        """Return the certnames of all active VMs, by name."""
+        with self._queries() as api:
+            return tuple(sorted(node.name for node in api.nodes()))
+
+    def known(self, certname: str) -> bool:
+        """Say whether a VM is active."""
+        with self._queries() as api:
+            return any(True for _node in api.nodes(query=json.dumps(["=", "certname", certname])))
+
+    def deactivate(self, certname: str) -> Outcome:
+        """Take a VM and its exported resources out; returns when PuppetDB has done it."""
+        if not self.known(certname):
+            return Outcome.UNCHANGED
+        answer = self.send(
+            "POST",
+            "/pdb/cmd/v1",
+            params={
+                "command": "deactivate_node",
+                "version": 3,
+                "certname": certname,
+                "secondsToWaitForCompletion": _PROCESSING_S,
+            },
+            body={"certname": certname, "producer_timestamp": datetime.now(UTC).isoformat()},
+        )
+        if answer.status_code != requests.codes.ok:
+            raise error_for(answer.status_code, answer.text)
+        if not whole(answer).get("processed"):
+            raise Unreachable(f"PuppetDB took deactivate {certname} and has not done it yet")
+        return Outcome.REMOVED
+
+    def _failures(self, api: Any, certnames: list[str]) -> dict[str, tuple[str, ...]]:
+        latest = ["=", "latest_report?", True]
+        query = ["and", _among(certnames), latest, ["=", "status", "failure"]]
+        found: dict[str, list[str]] = defaultdict(list)
+        for event in api.events(query=json.dumps(query)):
+            item = event.item
+            found[event.node].append(f"{item['type']}[{item['title']}]: {item['message']}")
+        return {node: tuple(sentences) for node, sentences in found.items()}
+
+    @contextmanager
+    def _queries(self) -> Iterator[Any]:
+        cert_file, key_file = self.client_certificate() or (None, None)
+        api = pypuppetdb.connect(
+            host=self.host(),
+            port=self.connection.port or self.default_port,
+            protocol="https",
+            ssl_verify=self.verify(),
+            ssl_cert=cert_file,
+            ssl_key=key_file,
+            timeout=TIMEOUT,
+            url_path="",
+        )
+        api.session.trust_env = False
+        try:
+            yield api
+        except requests.HTTPError as error:
+            raise error_for(error.response.status_code, error.response.text) from error
+        except (requests.RequestException, APIError) as error:
+            raise Unreachable(f"PuppetDB: {error!r}") from error
+        except OSError as error:  # requests' way to say that a CA or key file is not there
+            raise Refused(f"connection {self.conn_id}: {error}") from error
+        finally:
+            api.disconnect()
+
+
+def _among(certnames: Collection[str]) -> list[Any]:
+    return ["in", "certname", ["array", sorted(certnames)]]
+
+
+def _report(report: Any, failures: Iterable[str]) -> PuppetReport:
+    return PuppetReport(
+        certname=report.node,
+        status=report.status,
+        noop=bool(report.noop),
+        environment=report.environment or "",
+        end_time=report.end.astimezone(UTC),
+        report_hash=report.hash_,
+        transaction_uuid=report.transaction or "",
+        configuration_version=report.version or "",
+        # A run without a catalog has no resource that failed; then its log tells why.
+        failures=tuple(failures) or _loud(report),
+    )
+
+
+def _loud(report: Any) -> tuple[str, ...]:
+    if report.status != "failed":
+        return ()
+    return tuple(entry["message"] for entry in report.logs or () if entry["level"] in _LOUD)

@@ -1,0 +1,62 @@
+"""HTTP with JSON, for the back ends that speak it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from snowmelt.errors import Refused, Unreachable
+from snowmelt.hooks.connection import TIMEOUT, ConnectedHook
+
+
+class RestHook(ConnectedHook):
+    """A back end reached over HTTPS; subclasses say how its answers become errors.
+
+    Connection: host and port; extras `ca_file` (or `verify`), and for back ends that know us by a
+    certificate `cert_file` and `key_file`.
+    """
+
+    default_port: int
+
+    def send(
+        self, method: str, path: str, params: dict[str, Any] | None = None, body: Any = None
+    ) -> requests.Response:
+        """Send one request on a connection of its own and return the answer, whatever its code.
+
+        A kept connection would save 10 ms, and Puppet Server stalls 30 s on one over TLS 1.3.
+        """
+        try:
+            with requests.Session() as session:
+                session.trust_env = False  # no proxies and no .netrc from the environment
+                session.verify = self.verify()
+                session.cert = self.client_certificate()
+                session.auth = self.login()
+                session.headers["Accept"] = "application/json, text/plain, */*"
+                url = f"https://{self.host()}:{self.connection.port or self.default_port}{path}"
+                return session.request(
+                    method, url, params=params, json=body, timeout=TIMEOUT, allow_redirects=False
+                )
+        except requests.RequestException as error:
+            raise Unreachable(f"{self.hook_name}: {error}") from error
+        except OSError as error:  # requests' way to say that a CA or key file is not there
+            raise Refused(f"connection {self.conn_id}: {error}") from error
+
+    def client_certificate(self) -> tuple[str, str] | None:
+        """Return the files that say who we are, or None where a password does."""
+        files = self.option("cert_file"), self.option("key_file")
+        return files if all(files) else None
+
+    def login(self) -> tuple[str, str] | None:
+        """Return login and password, or None where a certificate says who we are."""
+        return None
+
+    hook_name = "HTTP"
+
+
+def whole(answer: requests.Response) -> Any:
+    """Return the JSON of an answer; `Unreachable` when it was cut off or is none."""
+    try:
+        return answer.json()
+    except requests.JSONDecodeError as error:
+        raise Unreachable(f"{answer.url}: the answer is no JSON: {error}") from error
