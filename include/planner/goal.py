@@ -42,8 +42,10 @@ def set_goal(service: Service, wanted: Wanted, seen: Seen, rollout: str, now: da
 def _release(service: Service, wanted: Wanted, seen: Seen) -> tuple[str, str]:
     if wanted.release:
         return wanted.release, ""
+    if wanted.replicas == 0:
+        return service.release, ""
     found = sorted({vm.release for vm in _taking_traffic(service, seen)})
-    if not found or wanted.replicas == 0:
+    if not found:
         return service.release, f"release {service.release}: from the catalogue"
     if len(found) > 1:
         raise MixedReleases(

@@ -157,6 +157,11 @@ class Plan(Data):
         return story(self)
 
     @property
+    def watched(self) -> tuple[str, ...]:
+        """The VMs whose health decides after the switch: the new ones, else those that stay."""
+        return tuple(vm.name for vm in self.new) or tuple(vm.name for vm in self.kept)
+
+    @property
     def nothing_to_do(self) -> bool:
         """Whether what is seen is what is wanted."""
         return not (self.new or self.leftovers or self.old)

@@ -80,17 +80,12 @@ def _coming(plan: Plan) -> Iterator[Move]:
 
 
 def _going(plan: Plan) -> Iterator[Move]:
-    staying = (*(vm.name for vm in plan.new), *(vm.name for vm in plan.kept))
     old = tuple(vm.name for vm in plan.old)
     if old:
-        yield Drain(old, f"{len(staying)} others serve, {plan.replicas} wanted")
-    if staying and (old or plan.new):
-        yield Watch(staying, _watch_reason(old))
+        others = len(plan.new) + len(plan.kept)
+        yield Drain(old, f"{others} others serve, {plan.replicas} wanted")
+    if plan.watched and (old or plan.new):
+        way_back = " while the old VMs still run: the way back is open" if old else ""
+        yield Watch(plan.watched, f"healthy under traffic{way_back}")
     for vm in plan.old:
         yield Retire((vm.name,), vm.reason)
-
-
-def _watch_reason(old: tuple[str, ...]) -> str:
-    if old:
-        return "healthy under traffic while the old VMs still run: the way back is open"
-    return "healthy under traffic"

@@ -42,6 +42,8 @@ def watch_verdict(  # the whole look at the world is its input, hence the many a
     answers more than `watch.max_error_share` of at least `watch.min_requests` requests with errors.
     *before* is the pool as it was when the watch began, *elapsed* ago.
     """
+    if not names:
+        return done("there is no VM to watch")
     time = duration or service.watch.duration
     traffic = _since(names, before, members) if service.balancer else ()
     bad = _bad_member(service, names, before, members, elapsed) or _bad_health(

@@ -210,7 +210,7 @@ class Run:
         canary = gate == "canary"
         verdict = watch_verdict(
             self.service,
-            [vm.name for vm in self.plan.new if vm.canary or not canary],
+            [vm.name for vm in self.plan.new if vm.canary] if canary else self.plan.watched,
             before=self.before,
             members=list(self.world.members.values()),
             health=self.world.facts().health,
