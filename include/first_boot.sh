@@ -54,13 +54,14 @@ enrol() {
 
 # 0: nothing to do, 2: changed; 4 and 6: a resource failed, which the report tells to PuppetDB.
 # 1: there was no run at all, for example no answer from the server, and so no report either.
+# A package repository or a server may be away for a moment: whatever failed is tried again.
 configure() {
     for pause in 5 15 0; do
         result=0
         puppet agent --certname "$certname" --server "$PUPPET_SERVER" \
             --environment "$PUPPET_ENVIRONMENT" --onetime --no-daemonize --no-splay \
             --no-usecacheonfailure --detailed-exitcodes || result=$?
-        [ "$result" -eq 1 ] || break
+        { [ "$result" -ne 0 ] && [ "$result" -ne 2 ]; } || break
         sleep "$pause"
     done
     [ "$result" -eq 0 ] || [ "$result" -eq 2 ]
