@@ -103,11 +103,12 @@ def records(entry: Entry) -> Entries:
     address = socket.gethostbyname(entry["host"])
     found = []
     for name in entry["extra"]["zones"]:
+        port = entry.get("port") or 53
         transfer = dns.query.xfr(
-            address, name, port=entry.get("port") or 53, keyring=keyring, timeout=PATIENCE_S
+            address, name, port=port, keyring=keyring, lifetime=PATIENCE_S, relativize=False
         )
         zone = dns.zone.from_xfr(transfer, relativize=False)
-        found += [" ".join(line.split()) for line in zone.to_text().splitlines()]
+        found += [" ".join(line.split()) for line in zone.to_text(relativize=False).splitlines()]
     return [record_of(line) for line in found if line and " SOA " not in line]
 
 
