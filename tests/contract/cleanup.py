@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
+from tests.contract import tree, wire
 from tests.contract.cloud import Cloud
+from tests.contract.site import Site
 
 REMOVERS = {
     "acl": "one.acl.delrule",
@@ -64,3 +66,27 @@ def _remove(cloud: Cloud, kind: str, live: int) -> list[str]:
             return [f"{kind} {live}: {answer.value}"]
         time.sleep(0.2)
     return []
+
+
+def leftovers(site: Site, run: str) -> list[str]:
+    """Objects of a whole test run that are still there, whoever made them."""
+    found: list[str] = []
+    for method, params in LISTS.items():
+        answer = wire.decode(*wire.post(site.url, wire.encode(method, [site.session, *params])))
+        for node in tree.parse(answer.value).children if answer.ok else ():
+            name = node.value("NAME") or ""
+            found += [f"{node.tag} {name}"] if name.startswith(run) else []
+    return found
+
+
+LISTS: dict[str, tuple[int, ...]] = {
+    "one.vmpool.info": (-2, -1, -1, -1),
+    "one.templatepool.info": (-2, -1, -1),
+    "one.imagepool.info": (-2, -1, -1),
+    "one.vnpool.info": (-2, -1, -1),
+    "one.secgrouppool.info": (-2, -1, -1),
+    "one.userpool.info": (),
+    "one.grouppool.info": (),
+    "one.hostpool.info": (),
+    "one.datastorepool.info": (),
+}

@@ -36,6 +36,7 @@ class Cloud:
         self.token = ""
         self.made: list[tuple[str, int]] = []
         self.seen: list[tuple[str, int]] = []  # method and code of every compared answer
+        self.texts: set[str] = set()  # recordings of other kinds (HTTP, OneGate) that were used
         self.switches = Switches(site.switches if transport.live else None, prefix)
         self._bind_site()
 
@@ -110,6 +111,13 @@ class Cloud:
     def ask_denied(self, method: str, target: int, *params: Param) -> None:
         """A call that the user airflow may not make: 0x0200, and the right that it lacks."""
         self._ask_refused(method, 0x0200, DENIED_TEXT, target, *params)
+
+    def ask_or_missing(self, name: str, live_id: int) -> Answer:
+        """A recorded `info` whose object may be gone by the time we ask."""
+        method, params = recorded.request(name)
+        if not self.live:
+            return self.transport.send(name, method, params, False)
+        return self.raw(method, live_id)
 
     def _ask_refused(
         self, method: str, code: int, pattern: str, target: int, *params: Param

@@ -21,7 +21,7 @@ TIMES = _tags(
 # PLAN_ID and ACTION_ID depend on who placed the VM and on how far the planner's answer has come.
 NUMBERS = _tags(
     """REQUEST_ID REQ_ID PORT NEXT_INDEX RUNNING_VMS USED_LEASES ORIGINAL_SIZE
-    TOTAL_MB FREE_MB USED_MB"""
+    TOTAL_MB FREE_MB USED_MB SYSTEM_DISK_SIZE_USED"""
 )
 EITHER_SIGN = _tags("PLAN_ID ACTION_ID TOTAL_MB FREE_MB USED_MB NEXT_INDEX")
 IDS = _tags(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.contract.cloud import Cloud
+from tests.contract.coverage import RECORDED
 from tests.contract.registry import Scenario, load
-from tests.contract.site import Site
 from tests.contract.transport import Replay
 
 ALL = load()
-RECORDED = Site("http://recorded.invalid/RPC2", "oneadmin:recorded")
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=[s.name for s in ALL])

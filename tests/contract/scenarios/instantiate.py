@@ -44,6 +44,23 @@ def empty_name_becomes_template_and_id(cloud: Cloud) -> None:
 
 
 @scenario(Need.ADMIN)
+def list_shows_what_was_instantiated(cloud: Cloud) -> None:
+    """Eight VMs, each made differently, newest first in the short form."""
+    worlds.template(cloud)
+    cloud.do_all(
+        "templates/20-instantiate-hold",
+        "templates/21-instantiate-duplicate-vm-name",
+        "templates/22-instantiate-empty-name",
+        "templates/24-instantiate-two-args-defaults",
+        "templates/25-instantiate-bad-extra",
+        "templates/26-instantiate-extra-replaces-nic",
+        "templates/30-instantiate-name-in-extra",
+        "templates/31-instantiate-extra-context",
+        "templates/32-vmpool-info",
+    )
+
+
+@scenario(Need.ADMIN)
 def unbalanced_quote_is_taken_as_it_is(cloud: Cloud) -> None:
     """FOO=\"x without an end is no error in an instantiate."""
     worlds.template(cloud)

@@ -1,6 +1,6 @@
 """A user with few rights, as the product should be: refusals, quotas, tokens."""
 
-from tests.contract import worlds
+from tests.contract import tree, worlds
 from tests.contract.cloud import Cloud
 from tests.contract.registry import Need, scenario
 
@@ -38,8 +38,18 @@ def user_without_rights_is_refused(cloud: Cloud) -> None:
         "users/12-host-allocate-denied",
         "users/13-templatepool-info-sees-nothing",
     )
+    _group_has_default_rights(cloud)
     for method, params in OTHERS.items():
         cloud.ask_denied(method, 16, *params)
+
+
+def _group_has_default_rights(cloud: Cloud) -> None:
+    """What a new group gets from the default VDC: hosts, networks, datastores; no CREATE."""
+    rules = tree.parse(cloud.do("users/07-acl-info-after-group-create").value)
+    who = f"@{cloud.known.ids['group', 100]} "
+    texts = [rule.value("STRING") or "" for rule in rules.children]
+    mine = [text.removeprefix(who) for text in texts if text.startswith(who)]
+    assert mine == ["HOST/* MANAGE #0", "NET/* USE #0", "DATASTORE/* USE #0"]
 
 
 OTHERS: dict[str, tuple[str | int, ...]] = {
@@ -106,8 +116,9 @@ def quotas_stop_an_instantiate(cloud: Cloud) -> None:
     _user(cloud)
     _rights(cloud)
     cloud.do_all("users/24-instantiate-allowed", "users/26-instantiate-by-foreign-image-name")
+    cloud.do("users/36-quota-set")
+    cloud.do("users/37-user-info-quota", only=("VM_QUOTA", "IMAGE_QUOTA"))
     cloud.do_all(
-        "users/36-quota-set",
         "users/38-instantiate-second",
         "users/39-quota-exceeded-vms",
         "users/40-quota-set-cpu",

@@ -19,6 +19,7 @@ def what_never_fits_waits_and_says_why(cloud: Cloud) -> None:
     cloud.until_value("one.vm.info", cloud.known.ids["vm", 23], "USER_TEMPLATE/SCHED_MESSAGE")
     cloud.do_all("errors/11-too-big-after-scheduling", "errors/12-unsatisfiable-after-scheduling")
     cloud.do_all("errors/13-manual-deploy-over-capacity", "errors/14-manual-deploy-unknown-host")
+    cloud.do("errors/15-hostpool-info-with-vms", only=("STATE", "VM_MAD", "IM_MAD"))
 
 
 @scenario(Need.ADMIN, Need.HOSTS)
