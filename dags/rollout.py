@@ -68,7 +68,8 @@ def rollout(service: Service) -> DAG:
         tags=["rollout", service.name],
     ) as dag:
         plan = PlanRollout(task_id="plan", service=service.name)
-        run: Any = plan.output
+        planned: Any = plan.output
+        run = planned["rollout"]
         clear = ClearLeftovers(task_id="clear_leftovers", rollout=run)
         watch_canary = Watch(
             task_id="watch_canary", stage="canary", rollout=run, trigger_rule="none_failed"
@@ -90,9 +91,9 @@ def rollout(service: Service) -> DAG:
         def old(vm: Any) -> None:
             take_down(run, vm, watch, verify, undo)
 
-        canary.expand(vm=run["canary"])
-        joined = others.expand(vm=run["others"])
-        joined >> old.expand(vm=run["old"])
+        canary.expand(vm=planned)
+        joined = others.expand(vm=clear.output)
+        joined >> old.expand(vm=watch_canary.output)
     return dag
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from include.planner import (
 )
 from snowmelt.errors import Refused, Unreachable
 from snowmelt.look import look
+from snowmelt.operators.step import as_list
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 class PlanRollout(BaseOperator):
     """Plan the rollout of *service* and print it. With `dry_run` nothing follows.
 
-    Returns {"service", "plan", "dry_run"}, to which the whole run is pinned, and pushes the VMs
-    under the keys "canary", "others" and "old", for the groups that are mapped over them.
+    Pushes {"service", "plan", "dry_run"}, to which the whole run is pinned, under the key
+    "rollout". Returns the canary, for the group that is mapped over it: Airflow maps over return
+    values only, so `clear_leftovers` returns the other new VMs and `watch_canary` the old ones.
     """
 
     ui_color = "#e8f7e4"
@@ -38,7 +40,7 @@ class PlanRollout(BaseOperator):
         super().__init__(**kwargs)
         self.service = service
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> list[dict[str, Any]]:
         params = context["params"]
         service = self._load()
         plan = self._plan(service, params, context)
@@ -46,13 +48,13 @@ class PlanRollout(BaseOperator):
         dry_run = bool(params["dry_run"])
         if dry_run:
             self.log.info("dry run: nothing is changed")
-        for key, vms in _groups(plan, dry_run=dry_run).items():
-            context["ti"].xcom_push(key=key, value=[vm.to_json() for vm in vms])
-        return {
+        rollout = {
             "service": service.model_dump(mode="json"),
             "plan": plan.to_json(),
             "dry_run": dry_run,
         }
+        context["ti"].xcom_push(key="rollout", value=rollout)
+        return [] if dry_run else as_list(vm for vm in plan.new if vm.canary)
 
     def _load(self) -> Service:
         try:
@@ -76,13 +78,3 @@ class PlanRollout(BaseOperator):
             raise Unreachable(str(error)) from error
         except PlanError as error:
             raise Refused(str(error)) from error
-
-
-def _groups(plan: Plan, *, dry_run: bool) -> dict[str, Sequence[Any]]:
-    if dry_run:
-        return {"canary": (), "others": (), "old": ()}
-    return {
-        "canary": [vm for vm in plan.new if vm.canary],
-        "others": [vm for vm in plan.new if not vm.canary],
-        "old": plan.old,
-    }

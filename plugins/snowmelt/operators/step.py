@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
 from include.catalogue.model import Connections, Service
-from include.planner import Plan
+from include.planner import NewVm, OldVm, Plan
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.operators.base import WaitOperator
 
@@ -15,7 +15,7 @@ from snowmelt.operators.base import WaitOperator
 class RolloutOperator(WaitOperator):
     """A step that belongs to a rollout.
 
-    `rollout` is what the task `plan` returned: {"service", "plan", "dry_run"}.
+    `rollout` is what the task `plan` pushed: {"service", "plan", "dry_run"}.
     The run is pinned to it: a catalogue that changes meanwhile changes the next run.
     """
 
@@ -80,3 +80,8 @@ class NewVmOperator(StepOperator):
 def staying(plan: Plan) -> list[str]:
     """Return the names of the VMs that run when the rollout has ended."""
     return [*(vm.name for vm in plan.new), *(vm.name for vm in plan.kept)]
+
+
+def as_list(vms: Iterable[NewVm | OldVm]) -> list[dict[str, Any]]:
+    """Return VMs of a plan as plain data, for a group that is mapped over them."""
+    return [vm.to_json() for vm in vms]

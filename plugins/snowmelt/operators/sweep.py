@@ -16,7 +16,7 @@ from snowmelt.hooks.balancer import balancer_for
 from snowmelt.identity import retirements
 from snowmelt.look import look, look_at_pool
 from snowmelt.operators.base import deadline
-from snowmelt.operators.step import RolloutOperator
+from snowmelt.operators.step import RolloutOperator, as_list
 from snowmelt.triggers.cloud import AllVmsGoneTrigger
 from snowmelt.triggers.traffic import AllDrainedTrigger
 
@@ -94,7 +94,10 @@ class Sweep(RolloutOperator):
 
 
 class ClearLeftovers(Sweep):
-    """Remove what an earlier run left behind and what carries no traffic: it takes up room."""
+    """Remove what an earlier run left behind and what carries no traffic: it takes up room.
+
+    Returns the new VMs that follow the canary, for the group that is mapped over them.
+    """
 
     def doomed(self) -> Sequence[str]:
         return [vm.name for vm in self.plan.leftovers]
@@ -102,10 +105,17 @@ class ClearLeftovers(Sweep):
     def execute(self, context: Context) -> Any:
         if self.only_plan or not self.plan.leftovers:
             self.log.info("nothing was left behind")
-            return None
+            return self._others()
         for vm in self.plan.leftovers:
             self.log.info("%s goes: %s", vm.name, vm.reason)
         return self.begin(context)
+
+    def forget(self, context: Context) -> Any:
+        super().forget(context)
+        return self._others()
+
+    def _others(self) -> list[dict[str, Any]]:
+        return [] if self.only_plan else as_list(vm for vm in self.plan.new if not vm.canary)
 
 
 class RollBack(Sweep):

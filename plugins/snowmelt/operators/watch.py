@@ -8,11 +8,9 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.sdk.exceptions import AirflowSkipException
-
 from snowmelt.look import look_at_pool
 from snowmelt.operators.base import deadline
-from snowmelt.operators.step import RolloutOperator, staying
+from snowmelt.operators.step import RolloutOperator, as_list, staying
 from snowmelt.triggers.traffic import WatchTrigger
 
 if TYPE_CHECKING:
@@ -24,6 +22,8 @@ class Watch(RolloutOperator):
 
     `canary` watches the first new VM beside the old ones; `drained` watches all that stay, while
     the drained old VMs still run and could take over again at once.
+
+    Returns the old VMs, for the group that is mapped over them.
     """
 
     def __init__(self, *, stage: Literal["canary", "drained"], **kwargs: Any) -> None:
@@ -33,7 +33,8 @@ class Watch(RolloutOperator):
     def execute(self, context: Context) -> Any:
         names = self._names()
         if not names:
-            raise AirflowSkipException("nothing to watch")
+            self.log.info("nothing to watch")
+            return self._old()
         limit = self._duration()
         self.log.info("watching %s for %s", ", ".join(names), limit)
         return self.wait(
@@ -47,6 +48,13 @@ class Watch(RolloutOperator):
                 deadline=deadline(limit + timedelta(minutes=5)),
             ),
         )
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        self.settle(event)
+        return self._old()
+
+    def _old(self) -> list[dict[str, Any]]:
+        return [] if self.only_plan else as_list(self.plan.old)
 
     def _names(self) -> Sequence[str]:
         if self.only_plan or self.plan.nothing_to_do:
