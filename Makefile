@@ -1,0 +1,64 @@
+# One door to everything. `make demo` and `make test` call what they need first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.ONESHELL:
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+PY := .venv/bin/python
+ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env=SNOWMELT_LAB_STATE,SNOWMELT_LAB_CACHE)
+PACKAGES := var/stamps/packages
+PYTHON := var/stamps/python
+CODE := plugins include dags lab tests
+UNIT := not lab and not contract
+
+.PHONY: help setup lab-up lab-down lab-status demo demo-down check test contract lock
+
+help:  ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+setup: $(PACKAGES) $(PYTHON)  ## Install what is missing: Debian packages, .venv
+	@echo "setup: all there"
+
+$(PACKAGES): tools/packages.txt tools/setup
+	@tools/setup packages
+
+$(PYTHON): requirements.txt requirements-dev.txt pyproject.toml tools/uv.txt tools/setup
+	@tools/setup python
+
+lab-up: $(PACKAGES) $(PYTHON)  ## Start the private cloud (what runs already is left alone)
+	@$(ROOT) $(PY) -m lab up
+
+lab-down:  ## Stop it and leave no trace
+	@if [ -x $(PY) ]; then $(ROOT) $(PY) -m lab down; else echo "the lab is down"; fi
+
+lab-status: $(PYTHON)  ## Say what of it runs
+	@$(ROOT) $(PY) -m lab status
+
+demo: $(PACKAGES) $(PYTHON)  ## A release goes out while clients keep clicking; UI and lab stay up
+	@$(ROOT) $(PY) -m lab up
+	$(ROOT) $(PY) -m lab.demo up
+
+demo-down: $(PYTHON)  ## Stop demo, Airflow and lab
+	@$(ROOT) $(PY) -m lab.demo down
+	$(ROOT) $(PY) -m lab down
+
+check: $(PYTHON)  ## Format, lint, types, unit tests: what has to be clean before a commit
+	@echo "check: format" && .venv/bin/ruff format --check --quiet .
+	echo "check: lint" && .venv/bin/ruff check --quiet .
+	echo "check: types" && .venv/bin/mypy --no-error-summary $(CODE)
+	echo "check: unit tests" && $(PY) -m pytest -m "$(UNIT)"
+
+test: $(PACKAGES) check contract  ## Everything: check, contract suite, end to end in the lab
+	@$(ROOT) $(PY) -m lab up
+	echo "test: end to end in the lab" && $(ROOT) $(PY) -m pytest tests/lab -m lab -v
+
+contract: $(PYTHON)  ## OpenNebula suite; of yours: make contract ONE_XMLRPC=http://… ONE_AUTH=file
+	@echo "contract: $(or $(ONE_XMLRPC),a front-end of the lab)"
+	$(PY) -m pytest tests/contract -m contract -rs
+
+lock: $(PYTHON)  ## Compile requirements*.in into hashed requirements*.txt
+	@for part in requirements requirements-dev; do
+	    echo "lock: $$part" && var/tools/bin/uv pip compile --quiet $$part.in --python-version 3.11 \
+	        --generate-hashes --no-emit-index-url --output-file $$part.txt
+	done
