@@ -16,8 +16,10 @@ Try next (in this folder):
   kill -9 the scheduler (or the triggerer) in the middle of a rollout
     .venv/bin/python -m lab.demo rollout release=1.0 &
     sleep 20; .venv/bin/python -m lab.demo kill scheduler; wait
-  what every system shows; and once more after you have made a VM by hand
-    .venv/bin/python -m lab.demo world
+  lose OpenNebula's next answer to `instantiate`, after its effect: still one VM per slot
+    .venv/bin/python -m lab.demo lose-answer; .venv/bin/python -m lab.demo rollout release=1.1
+  make a VM by hand, and look at what every system shows
+    .venv/bin/python -m lab.demo by-hand my-snowflake; .venv/bin/python -m lab.demo world
   everything down
     make demo-down
 """
