@@ -1,0 +1,183 @@
+"""What Airflow has to know of this package: connection types with their forms, and links.
+
+Airflow calls this while it reads its configuration, so nothing is imported here but the standard
+library. Fields of the forms end up in the Connection's extra, under the same names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_Field = dict[str, Any]
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's description (airflow/provider_info.schema.json)."""
+    return {
+        "package-name": "snowmelt",
+        "name": "Snowmelt",
+        "description": "The whole life of every VM in a private cloud as DAGs.",
+        "connection-types": [
+            _opennebula(),
+            _puppet_ca(),
+            _puppetdb(),
+            _nameserver(),
+            _haproxy(),
+            _icinga2(),
+        ],
+        "extra-links": [
+            "snowmelt.links.VmLink",
+            "snowmelt.links.PuppetReportLink",
+            "snowmelt.links.MonitoringLink",
+        ],
+    }
+
+
+def _text(label: str, description: str = "", default: str | None = None) -> _Field:
+    return {
+        "label": label,
+        "description": description,
+        "schema": {"type": ["string", "null"], "default": default},
+    }
+
+
+def _number(label: str, description: str, default: int) -> _Field:
+    return {
+        "label": label,
+        "description": description,
+        "schema": {"type": ["integer", "null"], "default": default, "minimum": 1},
+    }
+
+
+def _ca_file() -> dict[str, _Field]:
+    return {
+        "ca_file": _text("CA file", "PEM file with the CA that signed the server; empty: system")
+    }
+
+
+def _client_certificate() -> dict[str, _Field]:
+    return {
+        **_ca_file(),
+        "cert_file": _text("Certificate file", "PEM file with our own certificate"),
+        "key_file": _text("Key file", "PEM file with the private key of that certificate"),
+    }
+
+
+def _form(
+    conn_type: str,
+    hook: str,
+    fields: dict[str, _Field],
+    *,
+    hidden: tuple[str, ...],
+    relabeling: dict[str, str],
+    placeholders: dict[str, str],
+) -> dict[str, Any]:
+    module, name = hook.split(":")
+    return {
+        "connection-type": conn_type,
+        "hook-class-name": f"snowmelt.hooks.{module}.{name}",
+        "hook-name": _NAMES[conn_type],
+        "conn-fields": fields,
+        "ui-field-behaviour": {
+            "hidden-fields": [*hidden, "extra"],
+            "relabeling": relabeling,
+            "placeholders": placeholders,
+        },
+    }
+
+
+_NAMES = {
+    "opennebula": "OpenNebula",
+    "puppet_ca": "Puppet CA",
+    "puppetdb": "PuppetDB",
+    "nameserver": "Name server (RFC 2136)",
+    "haproxy": "HAProxy",
+    "icinga2": "Icinga 2",
+}
+
+
+def _opennebula() -> dict[str, Any]:
+    return _form(
+        "opennebula",
+        "opennebula:OpenNebulaHook",
+        {
+            "verify": _text("Verify TLS", "true, false, or a CA file (PEM)", "true"),
+            "max_connections": _number(
+                "Connections at once", "of one process; oned serves 15 in all", 4
+            ),
+        },
+        hidden=(),
+        relabeling={"host": "Host or URI", "schema": "http or https", "login": "User"},
+        placeholders={
+            "host": "https://one.example.org:2633/RPC2",
+            "password": "password or login token",
+        },
+    )
+
+
+def _puppet_ca() -> dict[str, Any]:
+    return _form(
+        "puppet_ca",
+        "puppet_ca:PuppetCaHook",
+        _client_certificate(),
+        hidden=("schema", "login"),
+        relabeling={"password": "Enrolment key"},
+        placeholders={
+            "host": "puppet.example.org",
+            "port": "8140",
+            "password": "random, 16 bytes at least",
+        },
+    )
+
+
+def _puppetdb() -> dict[str, Any]:
+    return _form(
+        "puppetdb",
+        "puppetdb:PuppetDbHook",
+        _client_certificate(),
+        hidden=("schema", "login", "password"),
+        relabeling={},
+        placeholders={"host": "puppetdb.example.org", "port": "8081"},
+    )
+
+
+def _nameserver() -> dict[str, Any]:
+    return _form(
+        "nameserver",
+        "nameserver:NameServerHook",
+        {
+            "algorithm": _text("TSIG algorithm", default="hmac-sha256"),
+            "zones": _text("Zones", "all that are ours, forward and reverse, with commas between"),
+        },
+        hidden=("schema",),
+        relabeling={"login": "TSIG key name", "password": "TSIG secret (base64)"},
+        placeholders={"host": "the primary", "port": "53"},
+    )
+
+
+def _haproxy() -> dict[str, Any]:
+    return _form(
+        "haproxy",
+        "haproxy:HaproxyHook",
+        {
+            **_client_certificate(),
+            "socket": _text("Socket", "path of a local runtime socket, instead of host and port"),
+            "stick_expire_s": _number(
+                "Stick-table expire (s)", "as in the configuration; HAProxy does not tell it", 1800
+            ),
+        },
+        hidden=("schema", "login", "password"),
+        relabeling={},
+        placeholders={"host": "lb.example.org", "port": "9443"},
+    )
+
+
+def _icinga2() -> dict[str, Any]:
+    return _form(
+        "icinga2",
+        "icinga2:Icinga2Hook",
+        _ca_file(),
+        hidden=("schema",),
+        relabeling={"login": "API user"},
+        placeholders={"host": "icinga.example.org", "port": "5665"},
+    )
