@@ -177,12 +177,22 @@ def _nodes(here: str, wanted: Node, seen: Node, known: Known) -> Iterable[str]:
         yield f"{here}: got element {seen.tag}"
     elif wanted.tag in normal.OPAQUE:
         return
+    elif wanted.tag == "MONITORING_DATA":
+        yield from _records(here, wanted, seen)
     elif wanted.tag in normal.COLLAPSED:
         yield from _collapsed(here, wanted, seen)
     elif wanted.children or seen.children:
         yield from _children(here, wanted, seen, known)
     else:
         yield from _leaf(here, wanted, seen, known)
+
+
+def _records(here: str, wanted: Node, seen: Node) -> Iterable[str]:
+    """Measurements come with the next probe: none yet, or each with all its fields."""
+    fields = {tuple((f.tag, f.cdata) for f in record.children) for record in wanted.children}
+    for record in seen.children:
+        if tuple((f.tag, f.cdata) for f in record.children) not in fields:
+            yield f"{here}: record of {[f.tag for f in record.children]}"
 
 
 def _collapsed(here: str, wanted: Node, seen: Node) -> Iterable[str]:
@@ -256,6 +266,8 @@ def _same_text(tag: str, wanted: str, seen: str, known: Known) -> bool:
         return True
     if tag in {"UNAME", "GNAME", "NETWORK_UNAME", "IMAGE_UNAME"}:
         return wanted == "oneadmin" and seen == known.admin
+    if tag == "VALUE" and wanted.isdigit():  # a parameter of a published call
+        return seen in {str(now) for (_, old), now in known.ids.items() if old == int(wanted)}
     if tag in {"NAME", "SET_HOSTNAME"}:  # "<template>-<vm id>", when no name was given
         stem, _, number = wanted.rpartition("-")
         live = known.ids.get(("vm", int(number))) if number.isdigit() else None

@@ -136,7 +136,7 @@ def what_is_lacking_makes_instantiate_fail(cloud: Cloud) -> None:
 def network_of_two_addresses_serves_two_vms(cloud: Cloud) -> None:
     """The third VM finds no lease; the network cannot be deleted under the other two."""
     worlds.tiny(cloud)
-    cloud.do("vnets/26-allocate-tiny")
+    worlds.two_addresses(cloud)
     cloud.do_all(
         "errors/01-out-of-leases",
         "errors/02-out-of-leases",

@@ -9,7 +9,7 @@ def _pool(cloud: Cloud) -> None:
     """Three running VMs on a network without addresses, and a held one, as recorded."""
     worlds.template(cloud)
     worlds.tiny(cloud)
-    cloud.do("vnets/24-allocate-ethernet-ar")
+    worlds.ethernet(cloud)
     extra = 'POOL="blue"\nNIC=[NETWORK_ID="4"]'
     for index in range(3):
         cloud.make_vm(25 + index, f"pool-{index}", extra=extra)

@@ -7,6 +7,7 @@ from tests.contract.cloud import Cloud
 from tests.contract.registry import Need, scenario
 
 WINDOW_LENGTH = 7  # SCHED_MAX_WND_LENGTH: so many waiting VMs open the window at once
+DUMMY_HOST = r'SCHED_REQUIREMENTS="HYPERVISOR=\"dummy\""'
 AT_ONCE = 8.0  # seconds: less than SCHED_MAX_WND_TIME (10), more than seven placements take
 
 
@@ -19,6 +20,7 @@ def what_never_fits_waits_and_says_why(cloud: Cloud) -> None:
     cloud.until_value("one.vm.info", cloud.known.ids["vm", 23], "USER_TEMPLATE/SCHED_MESSAGE")
     cloud.do_all("errors/11-too-big-after-scheduling", "errors/12-unsatisfiable-after-scheduling")
     cloud.do_all("errors/13-manual-deploy-over-capacity", "errors/14-manual-deploy-unknown-host")
+    cloud.ask_missing("one.vm.deploy", 99999, 0, False, -1)
     cloud.do("errors/15-hostpool-info-with-vms", only=("STATE", "VM_MAD", "IM_MAD"))
 
 
@@ -29,7 +31,7 @@ def seven_waiting_vms_are_placed_at_once(cloud: Cloud) -> None:
     first = 100
     vms = range(first, first + WINDOW_LENGTH)
     for vm in vms:
-        cloud.make_vm(vm, f"batch-{vm}", template=2)
+        cloud.make_vm(vm, f"batch-{vm}", template=2, extra=DUMMY_HOST)
     begin = time.monotonic()
     for vm in vms:
         cloud.until_state(vm, 3, 3)

@@ -53,7 +53,6 @@ def missing_vms_are_said_to_be_missing(cloud: Cloud) -> None:
     cloud.ask_missing("one.vm.update", 99999, "A=1", 1)
     cloud.ask_missing("one.vm.updateconf", 99999, "CONTEXT=[A=1]", 0)
     cloud.ask_missing("one.vm.rename", 99999, "a")
-    cloud.ask_missing("one.vm.deploy", 99999, 0, False, -1)
     cloud.ask_missing("one.vm.recover", 99999, 2)
     cloud.ask_missing("one.vm.chmod", 99999, *[-1] * 9)
     cloud.ask_missing("one.vm.monitoring", 99999)

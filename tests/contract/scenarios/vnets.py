@@ -2,7 +2,7 @@
 
 import re
 
-from tests.contract import tree
+from tests.contract import tree, worlds
 from tests.contract.cloud import Cloud
 from tests.contract.registry import Need, scenario
 from tests.contract.wire import Answer
@@ -11,7 +11,8 @@ from tests.contract.wire import Answer
 @scenario(Need.ADMIN)
 def addresses_are_held_and_released(cloud: Cloud) -> None:
     """A held address is a lease of VM -1; holding it twice fails, releasing it twice does not."""
-    cloud.do_all("vnets/01-allocate", "vnets/04-allocate-duplicate-name", "vnets/03-info-decrypt")
+    worlds.empty_network(cloud)
+    cloud.do_all("vnets/03-info-decrypt", "vnets/04-allocate-duplicate-name")
     cloud.do("vnets/05-hold")
     held = cloud.do("vnets/06-info-held")
     _macs_follow_the_rule(held)
@@ -27,8 +28,8 @@ def addresses_are_held_and_released(cloud: Cloud) -> None:
 @scenario(Need.ADMIN)
 def part_of_a_network_is_reserved(cloud: Cloud) -> None:
     """A reservation is a network of its own that names its parent."""
+    worlds.empty_network(cloud)
     cloud.do_all(
-        "vnets/01-allocate",
         "vnets/11-reserve-new-vnet",
         "vnets/12-info-reservation",
         "vnets/13-info-parent",
@@ -48,16 +49,10 @@ def part_of_a_network_is_reserved(cloud: Cloud) -> None:
 @scenario(Need.ADMIN)
 def networks_are_made_and_listed(cloud: Cloud) -> None:
     """An ETHER range has MACs and no IPs; the list has the short form of ranges, newest first."""
-    cloud.do_all(
-        "vnets/01-allocate",
-        "vnets/22-update-append",
-        "vnets/24-allocate-ethernet-ar",
-        "vnets/25-info-ethernet-ar",
-        "vnets/26-allocate-tiny",
-    )
-    # tiny-net was listed before its driver had answered (STATE 2, no range yet).
-    for recorded in (0, 4, 5):
-        cloud.until_value("one.vn.info", cloud.known.ids["vnet", recorded], "STATE", "1")
+    worlds.network(cloud)
+    worlds.ethernet(cloud)
+    worlds.two_addresses(cloud)
+    # tiny-net was listed before its driver had answered: LOCKED, without a range.
     del cloud.known.ids["vnet", 5]
     cloud.do("vnets/27-vnpool-info", ignore=("ALLOCATED", "NEXT_INDEX"))
     cloud.do_all("vnets/28-allocate-no-vn-mad", "vnets/29-allocate-bad-template")
