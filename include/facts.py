@@ -54,7 +54,7 @@ class CertificateRequest:
     certname: str  # the name under which the CA keeps it
     common_name: str
     alt_names: tuple[str, ...]
-    token: str | None  # challengePassword, OID 1.2.840.113549.1.9.7
+    token: str | None = field(repr=False)  # challengePassword, OID 1.2.840.113549.1.9.7
     extensions: tuple[str, ...]  # dotted OIDs of everything it asks to have in the certificate
     public_key: str  # sha256 of the subject public key info, hex
 

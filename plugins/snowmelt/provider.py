@@ -50,9 +50,7 @@ def _number(label: str, description: str, default: int) -> _Field:
 
 
 def _ca_file() -> dict[str, _Field]:
-    return {
-        "ca_file": _text("CA file", "PEM file with the CA that signed the server; empty: system")
-    }
+    return {"ca_file": _text("CA file", "PEM file with the server's CA; empty: the system's CAs")}
 
 
 def _client_certificate() -> dict[str, _Field]:
