@@ -114,8 +114,11 @@ class Supervisor:
     def call(self, method: str, *arguments: object) -> Any:
         """Call supervisord. Raises xmlrpc.client.Fault (refused) or OSError (it is not there)."""
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
-        proxy = xmlrpc.client.ServerProxy("http://localhost", transport=transport)
-        return getattr(proxy.supervisor, method)(*arguments)
+        try:
+            proxy = xmlrpc.client.ServerProxy("http://localhost", transport=transport)
+            return getattr(proxy.supervisor, method)(*arguments)
+        finally:
+            transport.close()
 
     def answers(self) -> bool:
         """Whether supervisord runs."""
