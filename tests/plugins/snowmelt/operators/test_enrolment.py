@@ -1,0 +1,146 @@
+"""Take a VM into Puppet: only the VM that was made, only once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from snowmelt.errors import Refused, SnowmeltError, Unreachable
+from snowmelt.operators.enrolment import EnrolInPuppet
+from snowmelt.operators.vm import CreateVm
+from tests.plugins.snowmelt.kit import (
+    NEW,
+    Make,
+    killed_while_waiting,
+    planned,
+    run,
+    service,
+    vm_of,
+)
+from tests.plugins.snowmelt.world import FakeCertificate, FakeWorld, Guest
+
+FQDN = f"shop-{NEW}-0.lab.test"
+
+
+def enrol(deferrable: bool = True) -> Make:
+    """Make the VM, and return what makes the task that enrols it."""
+    rollout = planned(service())
+    vm = vm_of(rollout, "new")
+    run(lambda: CreateVm(task_id="c", rollout=rollout, vm=vm))
+    return lambda: EnrolInPuppet(task_id="t", rollout=rollout, vm=vm, deferrable=deferrable)
+
+
+def test_a_request_with_the_vms_token_is_signed_for_a_short_time(
+    world: FakeWorld, deferrable: bool
+) -> None:
+    run(enrol(deferrable))
+
+    certificate = world.certificates[FQDN]
+    assert (certificate.state, certificate.key) == ("signed", "key-of-0")
+    assert certificate.ttl_s == 3 * 86400
+    assert world.reports[FQDN].status == "changed"
+
+
+def test_a_second_run_signs_nothing(world: FakeWorld, deferrable: bool) -> None:
+    task = enrol(deferrable)
+    run(task)
+    before = world.everything()
+    run(task)
+
+    assert world.everything() == before
+    assert world.calls["ensure_signed"] == 1
+
+
+def test_killed_after_signing_the_next_try_signs_nothing(world: FakeWorld) -> None:
+    world.lose_answer("ensure_signed", Unreachable("no answer"))
+    task = enrol()
+    with pytest.raises(Unreachable):
+        run(task)
+    run(task)
+
+    assert world.story.count(f"sign {FQDN}") == 1
+
+
+def test_killed_while_it_waits_for_the_request(world: FakeWorld) -> None:
+    task = enrol()
+    killed_while_waiting(task)
+    run(task)
+
+    assert world.story.count(f"sign {FQDN}") == 1
+
+
+def _stolen(_: str) -> str:
+    return "1.aaaa"
+
+
+@pytest.mark.parametrize(
+    "guest",
+    [
+        Guest(token=lambda _: None),
+        Guest(token=_stolen),
+        Guest(alt_names=("puppet.lab.test",)),
+    ],
+    ids=["no token", "a token of its own making", "another name beside its own"],
+)
+def test_a_request_that_proves_nothing_stays_unsigned(
+    world: FakeWorld, deferrable: bool, guest: Guest
+) -> None:
+    world.guests["1.0"] = guest
+
+    with pytest.raises(Refused, match=f"request of {FQDN} stays unsigned: "):
+        run(enrol(deferrable))
+    assert FQDN in world.requests
+    assert world.certificates == {}
+
+
+def test_the_token_of_a_sister_does_not_help(world: FakeWorld) -> None:
+    rollout = planned(service())
+    first, second = rollout["plan"]["new"]
+    for vm in (first, second):
+        run(partial(CreateVm, task_id="c", rollout=rollout, vm=vm))
+    world.tick()
+    one, other = sorted(world.requests)
+    world.requests[other] = replace(world.requests[other], token=world.requests[one].token)
+
+    run(partial(EnrolInPuppet, task_id="t", rollout=rollout, vm=first))
+    with pytest.raises(Refused, match="stays unsigned"):
+        run(partial(EnrolInPuppet, task_id="t", rollout=rollout, vm=second))
+    assert list(world.certificates) == [one]
+
+
+def test_a_vm_that_never_asks_ends_with_the_deadline(world: FakeWorld, deferrable: bool) -> None:
+    world.guests["1.0"] = Guest(asks=False)
+
+    with pytest.raises(SnowmeltError, match="has not asked for a certificate yet"):
+        run(enrol(deferrable))
+
+
+def test_a_revoked_certificate_is_told(world: FakeWorld) -> None:
+    task = enrol()
+    world.guests["1.0"] = Guest(asks=False)
+    world.requests.clear()
+    world.certificates[FQDN] = FakeCertificate(state="revoked", key="k", signed_at=0, ttl_s=1)
+
+    with pytest.raises(Refused, match=f"certificate of {FQDN} is revoked"):
+        run(task)
+
+
+def test_a_release_that_does_not_install_is_told_with_puppets_words(
+    world: FakeWorld, deferrable: bool
+) -> None:
+    world.guests["1.0"] = Guest(puppet="failed", failures=("Package[shop-app]: no candidate",))
+
+    with pytest.raises(Refused, match=r"failed: Package\[shop-app\]: no candidate"):
+        run(enrol(deferrable))
+
+
+def test_the_ca_and_puppetdb_are_away_for_a_while(world: FakeWorld, deferrable: bool) -> None:
+    task = enrol(deferrable)
+    world.fail("certificates", Unreachable("refused"), times=2)
+    world.fail("last_reports", Unreachable("refused"), times=2)
+
+    run(task)
+
+    assert world.certificates[FQDN].state == "signed"

@@ -1,0 +1,92 @@
+"""Take a VM into monitoring."""
+
+from __future__ import annotations
+
+import pytest
+
+from snowmelt.errors import SnowmeltError, Unreachable
+from snowmelt.operators.monitoring import MonitorVm
+from tests.plugins.snowmelt.kit import (
+    NEW,
+    OLD,
+    Make,
+    killed_while_waiting,
+    planned,
+    run,
+    service,
+    serving,
+    vm_of,
+)
+from tests.plugins.snowmelt.world import FakeWorld, Guest
+
+FQDN = f"shop-{NEW}-0.lab.test"
+
+
+def monitor(world: FakeWorld, deferrable: bool = True) -> Make:
+    """Enrol a VM, and return what makes the task that monitors it."""
+    rollout = planned(service(monitoring=MONITORING))
+    vm = serving(world, f"shop-{NEW}-0")
+    world.hosts.clear()
+    made = {"vm_id": vm.vm_id, "address": vm.address}
+    return lambda: MonitorVm(
+        task_id="t", rollout=rollout, vm=vm_of(rollout, "new"), made=made, deferrable=deferrable
+    )
+
+
+MONITORING = {"template": "m", "deadline": "1m", "vars": {"team": "web"}}
+
+
+def test_a_vm_is_added_and_its_checks_pass(world: FakeWorld, deferrable: bool) -> None:
+    run(monitor(world, deferrable))
+
+    host = world.hosts[FQDN]
+    assert (host.address, host.template) == ("198.18.0.100", "m")
+    assert host.variables == {"team": "web", "snowmelt_service": "shop"}
+
+
+def test_a_second_run_changes_nothing(world: FakeWorld, deferrable: bool) -> None:
+    task = monitor(world, deferrable)
+    run(task)
+    before = world.everything()
+    run(task)
+
+    assert world.everything() == before
+
+
+def test_killed_while_it_waits_for_the_checks(world: FakeWorld) -> None:
+    task = monitor(world)
+    killed_while_waiting(task)
+    run(task)
+
+    assert world.story == [f"monitor {FQDN}"]
+
+
+def test_an_app_that_fails_its_health_check_is_told(world: FakeWorld, deferrable: bool) -> None:
+    world.guests["1.0"] = Guest(healthy=False)
+
+    with pytest.raises(SnowmeltError, match="app critical \\(503 from /health\\)"):
+        run(monitor(world, deferrable))
+
+
+def test_monitoring_is_away_for_a_while(world: FakeWorld) -> None:
+    task = monitor(world)
+    world.fail("health", Unreachable("reloading"), times=2)
+    run(task)
+
+    assert FQDN in world.hosts
+
+
+def test_a_service_that_is_not_monitored(world: FakeWorld) -> None:
+    rollout = planned(service(monitoring=None, balancer=None))
+    run(lambda: MonitorVm(task_id="t", rollout=rollout, vm=vm_of(rollout, "new"), made={}))
+
+    assert world.hosts == {}
+    assert world.calls["hosts"] == world.calls["health"] == 0
+
+
+def test_checks_of_others_do_not_matter(world: FakeWorld) -> None:
+    task = monitor(world)
+    world.guests["0.9"] = Guest(healthy=False)
+    serving(world, f"shop-{OLD}-1", release="0.9")
+
+    run(task)
