@@ -46,11 +46,12 @@ class _OnceLoader(yaml.CSafeLoader):
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value]
-        for twice in (key for key in keys if keys.count(key) > 1):
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{twice} is there twice", node.start_mark
-            )
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                problem = f"{key.value} is there twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
 

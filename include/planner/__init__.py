@@ -17,7 +17,7 @@ from include.planner.render import as_json, as_markdown, describe
 from include.planner.rollback import past_return, roll_back
 from include.planner.rollout import plan_rollout
 from include.planner.strategies import STRATEGIES, Gate, blue_green
-from include.planner.watch import drain_verdict, watch_verdict
+from include.planner.watch import watch_verdict
 
 __all__ = [
     "STRATEGIES",
@@ -50,7 +50,6 @@ __all__ = [
     "as_markdown",
     "blue_green",
     "describe",
-    "drain_verdict",
     "may_create",
     "may_drain",
     "may_join",

@@ -1,4 +1,4 @@
-"""Judge what is seen while time passes: the watch of new VMs, and the drain of old ones."""
+"""Judge the watch: do the VMs stay healthy under traffic while time passes?"""
 
 from __future__ import annotations
 
@@ -54,21 +54,6 @@ def watch_verdict(  # the whole look at the world is its input, hence the many a
     if blind := _unsure(service, names, health):
         return failed(blind) if elapsed >= 2 * time else pending(blind)
     return _by_time(names, traffic, elapsed, time)
-
-
-def drain_verdict(service: Service, member: Member | None, elapsed: timedelta) -> Verdict:
-    """Return whether a drain that began *elapsed* ago is over: no session left, or its deadline."""
-    if member is None:
-        return done("it is not in the pool")
-    left = f"{member.sessions} sessions and {member.connections} connections"
-    if not (member.sessions or member.connections) and member.state not in ("up", "starting"):
-        return done("no session is left")
-    deadline = service.drain.deadline.total_seconds()
-    if elapsed.total_seconds() < deadline:
-        return pending(f"{left} left, {deadline - elapsed.total_seconds():.0f} s to the deadline")
-    if service.drain.on_deadline == "cut":
-        return done(f"the deadline of {deadline:.0f} s has passed: {left} are cut")
-    return failed(f"the deadline of {deadline:.0f} s has passed with {left} left, and may not cut")
 
 
 def _bad_member(

@@ -65,7 +65,7 @@ def release_that_never_gets_healthy() -> str:
 
 
 def release_that_answers_with_errors() -> str:
-    """1.4 is healthy but answers 500 now and then: seen after the switch, the old ones come back."""
+    """1.4 is healthy, but answers 500 now and then: after the switch the old VMs come back."""
     calm = {"settle": "10s", "duration": "30s", "max_error_share": 0.01, "min_requests": 1000}
     return _tell(_run(Wanted(release="1.4"), canary={"count": 0}, watch=calm))
 

@@ -14,7 +14,6 @@ from include.planner import (
     Plan,
     Seen,
     Wanted,
-    drain_verdict,
     may_create,
     may_drain,
     may_join,
@@ -26,6 +25,7 @@ from include.planner import (
     watch_verdict,
 )
 from include.verdict import Verdict, done
+from include.waits import drained_verdict
 from tests.include.planner.world import TICK_S, World
 
 # Room for leftovers to go, two times boot and enrol, and the watch of the canary (16 ticks).
@@ -171,7 +171,8 @@ class Run:
         member = self.world.members.get(name)
         if began is None:
             return False
-        return drain_verdict(self.service, member, self.world.now - began).status == "done"
+        late = self.world.now - began >= self.service.drain.deadline
+        return late or drained_verdict(name, member).status == "done"
 
     def _judge(self) -> None:
         seen = self.world.seen()

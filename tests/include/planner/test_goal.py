@@ -1,0 +1,49 @@
+"""Which release and how many VMs, when the run does not say."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.planner import (
+    MixedReleases,
+)
+from tests.include.planner.seen import NEW, names, planned, seen, vm
+from tests.include.planner.services import shop
+
+
+def test_when_nothing_runs_the_catalogue_decides() -> None:
+    """First deployment."""
+    plan = planned(shop(release="1.4", replicas=3), seen())
+
+    assert plan.release == "1.4"
+    assert names(plan.new) == [f"shop-{NEW}-{slot}" for slot in range(3)]
+
+
+def test_a_rotation_keeps_the_release_that_serves() -> None:
+    """Not the catalogue's, which may be older or newer."""
+    plan = planned(shop(), seen(vm(0, release="1.1"), vm(1, release="1.1")))
+
+    assert plan.release == "1.1"
+    assert len(plan.new) == len(plan.old) == 2
+
+
+def test_vms_that_do_not_agree_on_a_release_need_a_name() -> None:
+    """A rotation must not guess which of two releases is the good one."""
+    with pytest.raises(MixedReleases, match=r"1\.0, 1\.1"):
+        planned(shop(), seen(vm(0), vm(1, release="1.1")))
+
+
+def test_to_retire_a_service_no_release_has_to_be_named() -> None:
+    """0 replicas of whatever runs."""
+    plan = planned(shop(), seen(vm(0), vm(1, release="1.1")), replicas=0)
+
+    assert len(plan.old) == 2
+    assert not plan.new
+
+
+def test_a_run_that_names_no_number_never_makes_a_service_smaller() -> None:
+    """The rotation at night keeps what somebody scaled up by day."""
+    plan = planned(shop(), seen(*(vm(slot) for slot in range(4))))
+
+    assert plan.replicas == 4
+    assert any("catalogue says 2" in note for note in plan.notes)

@@ -1,0 +1,90 @@
+"""The way back, and where it ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from include.planner import CannotSee, Seen, TooLate, describe, past_return, roll_back
+from tests.include.planner.seen import NEW, member, planned, seen, vm
+from tests.include.planner.services import shop
+
+_SHOP = shop()
+_PLAN = planned(_SHOP, seen(vm(0), vm(1)), release="1.1")
+
+
+def _drained(slot: int, **changes: Any) -> Seen:
+    return seen(vm(slot, member=member(f"shop-aaaaaaa-{slot}", state="drain"), **changes))
+
+
+def test_drained_old_vms_serve_again_before_the_new_ones_go() -> None:
+    """After a watch that failed."""
+    look = seen(*_drained(0).vms, *_drained(1).vms, vm(0, NEW), vm(1, NEW))
+
+    assert describe(roll_back(_SHOP, _PLAN, look)).splitlines() == [
+        "undrain shop-aaaaaaa-0: it still runs: the way back",
+        "undrain shop-aaaaaaa-1: it still runs: the way back",
+        f"drain shop-{NEW}-0, shop-{NEW}-1: release 1.1 is taken back",
+        f"retire shop-{NEW}-0, shop-{NEW}-1: release 1.1 is taken back",
+    ]
+
+
+def test_an_old_vm_that_left_the_pool_joins_it_again() -> None:
+    """Killed between leaving and the first irreversible step."""
+    moves = roll_back(_SHOP, _PLAN, seen(vm(0, member=None), vm(1)))
+
+    assert [str(move) for move in moves] == ["join shop-aaaaaaa-0: it left the pool: the way back"]
+
+
+def test_before_the_switch_only_the_new_ones_go() -> None:
+    """The old ones were never touched."""
+    moves = roll_back(_SHOP, _PLAN, seen(vm(0), vm(1), vm(0, NEW, member=None)))
+
+    assert [move.verb for move in moves] == ["retire"]
+
+
+def test_a_first_deployment_that_fails_leaves_nothing() -> None:
+    """There is nothing to go back to."""
+    plan = planned(_SHOP, seen())
+
+    moves = roll_back(_SHOP, plan, seen(vm(0, NEW, member=None)))
+
+    assert [(move.verb, move.vms) for move in moves] == [("retire", (f"shop-{NEW}-0",))]
+
+
+def test_a_rollback_that_is_repeated_has_no_moves() -> None:
+    """All is as it was."""
+    assert roll_back(_SHOP, _PLAN, seen(vm(0), vm(1))) == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        (seen(), "shop-aaaaaaa-0 is gone"),
+        (_drained(0, phase="stopping"), "shop-aaaaaaa-0 is gone"),
+        (_drained(0, enrolled=False), "the certificate of shop-aaaaaaa-0 is revoked"),
+    ],
+    ids=["gone", "on its way out", "revoked"],
+)
+def test_after_the_first_irreversible_step_there_is_no_way_back(first: Seen, why: str) -> None:
+    """The only way is forward."""
+    look = seen(*first.vms, vm(1), vm(0, NEW), vm(1, NEW))
+
+    assert past_return(_PLAN, look) == why
+    with pytest.raises(TooLate, match=why):
+        roll_back(_SHOP, _PLAN, look)
+
+
+def test_an_old_vm_that_never_served_is_no_way_back() -> None:
+    """It was broken when the plan was made; that it is gone now changes nothing."""
+    broken = vm(0, member=member("shop-aaaaaaa-0", state="down"))
+    plan = planned(_SHOP, seen(broken, vm(1)), release="1.1")
+
+    assert past_return(plan, seen(vm(1), vm(0, NEW))) is None
+
+
+def test_half_the_truth_is_no_ground_to_go_back_on() -> None:
+    """A VM that cannot be seen is not a VM that is gone."""
+    with pytest.raises(CannotSee):
+        roll_back(_SHOP, _PLAN, Seen(unreadable=("opennebula: timed out",)))
