@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from include.planner import (
-    )
-from tests.include.planner.seen import names, NEW, NOW, member, planned, seen, vm
+from tests.include.planner.seen import NEW, NOW, member, names, planned, seen, vm
 from tests.include.planner.services import shop
 
 
