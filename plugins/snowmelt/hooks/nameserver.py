@@ -130,12 +130,12 @@ class NameServerHook(ConnectedHook):
         return tuple(sorted(found, key=lambda entry: (entry.fqdn, entry.address)))
 
     def _ensure(self, name: dns.name.Name, ttl: int, kind: str, value: str) -> Outcome:
+        update = self._update(name)
         seen = self._values(name, kind)
         if seen == (value,):
             return Outcome.UNCHANGED
         if seen:
             raise Conflict(f"{_text(name)} is {', '.join(seen)}, wanted {value}")
-        update = self._update(name)
         update.absent(name)  # of any type: a CNAME or TXT of somebody else is theirs as well
         update.add(name, ttl, kind, value)
         try:

@@ -139,8 +139,9 @@ def _among(certnames: Collection[str]) -> list[Any]:
 def _report(report: Any, failures: Iterable[str]) -> PuppetReport:
     return PuppetReport(
         certname=report.node,
-        status=report.status,
-        noop=bool(report.noop),
+        # pypuppetdb has a fourth status, for a run that only told what it would have changed.
+        status="unchanged" if report.status == "noop" else report.status,
+        noop=report.status == "noop",
         environment=report.environment or "",
         end_time=report.end.astimezone(UTC),
         report_hash=report.hash_,
