@@ -79,6 +79,8 @@ def _with_key(archive: Path, home: Path, short: Path) -> None:
     sockets = shutil.ignore_patterns("S.*")
     shutil.copytree(short, home, dirs_exist_ok=True, ignore=sockets)
     home.chmod(0o700)
+    for path in home.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def _run(command: list[str], folder: Path) -> bytes:

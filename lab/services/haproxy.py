@@ -10,12 +10,24 @@ from lab.supervisor import Program
 POOL = "shop"
 API_PORT = 9443
 
-# Sessions stick by a table on the application's own cookie: a server that is added at run time
-# may not have a `cookie` of its own in 2.6. The table survives a reload by way of its peer, itself.
-#
 # A member's failure is answered by asking again: at first the same member, which has the session;
 # only the last of the three attempts goes elsewhere (`option redispatch` without a number).
-# A POST is never repeated.
+# A POST is never repeated (`disable-l7-retry` in the frontend).
+DEFAULTS = """\
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 30s
+    timeout server 30s
+    timeout http-keep-alive 10s
+    option redispatch
+    option idle-close-on-response
+    retries 3
+    retry-on conn-failure empty-response response-timeout 500
+"""
+
+# Sessions stick by a table on the application's own cookie: a server that is added at run time
+# may not have a `cookie` of its own in 2.6. The table survives a reload by way of its peer, itself.
 #
 # The runtime API goes out through mutual TLS: `ssl` on a stats socket is accepted and ignored.
 # Machines have certificates of the same CA, so the client's name is checked as well.
@@ -29,17 +41,7 @@ global
     log stdout format raw local0 notice
     hard-stop-after 60s
 
-defaults
-    mode http
-    timeout connect 2s
-    timeout client 30s
-    timeout server 30s
-    timeout http-keep-alive 10s
-    option redispatch
-    option idle-close-on-response
-    retries 3
-    retry-on conn-failure empty-response response-timeout 500
-
+{defaults}
 peers lab
     peer lb1 127.0.0.1:10000
 
@@ -109,6 +111,7 @@ def members(places: Places) -> Service:
 def _prepare(places: Places) -> None:
     home, ssl = places.of("haproxy"), places.of("puppet") / "ssl"
     text = _CONFIGURATION.format(
+        defaults=DEFAULTS,
         home=home,
         address=BALANCER_IP,
         services=SERVICES_IP,
@@ -125,3 +128,4 @@ def _prepare(places: Places) -> None:
     shipped = CHECKOUT / "contrib" / "haproxy" / "snowmelt-members"
     write(home / "snowmelt-members", shipped.read_text(), 0o755)
     give(home)
+    home.chmod(0o700)  # HAProxy makes its master socket with the umask's rights

@@ -16,19 +16,18 @@ from pathlib import Path
 
 import pytest
 
+from lab.services.haproxy import DEFAULTS
+
 PROGRAM = Path(__file__).resolve().parents[2] / "contrib" / "haproxy" / "snowmelt-members"
 
 CONFIGURATION = """\
 global
     stats socket {folder}/admin.sock mode 600 level admin
     hard-stop-after 1s
-defaults
-    mode http
-    timeout connect 1s
-    timeout client 1s
-    timeout server 1s
+{defaults}
 frontend web
     bind 127.0.0.1:{port}
+    http-request disable-l7-retry if METH_POST
     default_backend shop
 backend shop
     balance leastconn
@@ -43,6 +42,7 @@ class Balancer:
     """HAProxy and its files. `master` is the process that takes the reload signal."""
 
     folder: Path
+    port: int  # of the frontend, on 127.0.0.1
     master: subprocess.Popen[bytes] | None = None
 
     @property
@@ -127,8 +127,8 @@ def balancer(tmp_path: Path) -> Iterator[Balancer]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    found = Balancer(tmp_path)
-    found.config.write_text(CONFIGURATION.format(folder=tmp_path, port=port))
+    found = Balancer(tmp_path, port)
+    found.config.write_text(CONFIGURATION.format(folder=tmp_path, port=port, defaults=DEFAULTS))
     found.start()
     yield found
     if found.master is not None and found.master.poll() is None:
