@@ -49,8 +49,8 @@ Duration = Annotated[
 ]
 # 40 leaves room for "-<7 characters of rollout>-<slot>" in a DNS label of 63.
 ServiceName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
-# What Debian allows in an upstream version, minus the tilde and the colon, which mean an order.
-Release = Annotated[str, Field(pattern=r"^[0-9][A-Za-z0-9.+-]{0,30}$")]
+# What Debian accepts as a version.
+Release = Annotated[str, Field(pattern=r"^[0-9][A-Za-z0-9.+~:-]*$", max_length=64)]
 DomainName = Annotated[str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})+$", max_length=253)]
 PackageName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
 PuppetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(::[a-z][a-z0-9_]*)*$")]
