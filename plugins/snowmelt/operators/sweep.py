@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.facts import CloudVm, Member
+from include.facts import CloudVm
 from include.planner import PlanError, roll_back
 from snowmelt.errors import Busy, Refused, SnowmeltError
 from snowmelt.hooks.balancer import balancer_for
@@ -18,7 +18,7 @@ from snowmelt.look import look, look_at_pool
 from snowmelt.operators.base import deadline
 from snowmelt.operators.step import RolloutOperator, as_list
 from snowmelt.triggers.cloud import AllVmsGoneTrigger
-from snowmelt.triggers.traffic import AllDrainedTrigger
+from snowmelt.triggers.traffic import AllDrainedTrigger, MayDrainTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -141,7 +141,7 @@ class RollBack(Sweep):
             self.log.info("%s", move)
             if move.verb in ("undrain", "join"):
                 self._serve_again(move.vms)
-        return self._drain_new(context)
+        return self._wait_for_old(context)
 
     def _failed(self, context: Context) -> bool:
         ti = context["ti"]
@@ -158,10 +158,23 @@ class RollBack(Sweep):
             balancer.ensure_member(pool.pool, name, addresses[name], pool.port)
             self.log.info("%s %s", balancer.undrain(pool.pool, name), name)
 
-    def _drain_new(self, context: Context) -> Any:
+    def _wait_for_old(self, context: Context) -> Any:
+        """New VMs that serve go on until the old ones do: a bad release is better than none."""
+        pool, serving = self.service.balancer, self._serving()
+        if pool is None or not serving:
+            return self.begin(context)
+        may_drain = MayDrainTrigger(
+            service=self.service.model_dump(mode="json"),
+            plan=self.plan.to_json(),
+            name=serving[0],
+            deadline=deadline(pool.join_deadline),
+        )
+        return self.wait(context, may_drain, then="drain_new")
+
+    def drain_new(self, context: Context, event: dict[str, Any]) -> Any:
         """Let the sessions on the new VMs that still answer come to their end."""
-        pool = self.service.balancer
-        serving = [m.name for m in self._new_members() if m.state == "up"]
+        self.settle(event)
+        pool, serving = self.service.balancer, self._serving()
         if pool is None or not serving:
             return self.begin(context)
         for name in serving:
@@ -181,5 +194,6 @@ class RollBack(Sweep):
         self.log.info("%s", event["detail"])
         return self.begin(context)
 
-    def _new_members(self) -> Sequence[Member]:
-        return [m for m in look_at_pool(self.service) if m.name in self.doomed()]
+    def _serving(self) -> list[str]:
+        new = self.doomed()
+        return [m.name for m in look_at_pool(self.service) if m.name in new and m.state == "up"]

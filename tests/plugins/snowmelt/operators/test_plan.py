@@ -1,0 +1,120 @@
+"""The first task of a rollout: look, decide, print."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from include.planner import Plan, rollout_id
+from snowmelt.errors import Conflict, Refused, Unreachable
+from snowmelt.operators.plan import PlanRollout
+from tests.plugins.snowmelt.kit import OLD, Ti, context, service, serving, two_old
+from tests.plugins.snowmelt.world import FakeWorld
+
+ROLLOUT = rollout_id("rollout_shop", "manual__1")
+
+
+@pytest.fixture(autouse=True)
+def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "shop.yaml"
+    file.write_text(yaml.safe_dump(service().model_dump(mode="json")))
+    monkeypatch.setenv("SNOWMELT_CATALOGUE", str(tmp_path))
+    return file
+
+
+def plan(ti: Ti | None = None, **params: object) -> tuple[list[str], Ti]:
+    """Run the task; return the names of the canaries, and what it pushed."""
+    ti = ti or Ti()
+    returned = PlanRollout(task_id="plan", service="shop").execute(context(ti, **params))
+    return [vm["name"] for vm in returned], ti
+
+
+def test_the_run_is_pinned_to_the_plan_and_the_catalogue_entry(world: FakeWorld) -> None:
+    two_old(world)
+    canary, ti = plan(release="1.1", reason="a new basket")
+
+    pinned = ti.pushed["rollout"]
+    made = Plan.from_json(pinned["plan"])
+    assert pinned["service"] == service().model_dump(mode="json")
+    assert pinned["dry_run"] is False
+    assert (made.release, made.reason, made.rollout) == ("1.1", "a new basket", ROLLOUT)
+    assert canary == [f"shop-{ROLLOUT}-0"]
+    assert [vm.name for vm in made.old] == [f"shop-{OLD}-0", f"shop-{OLD}-1"]
+
+
+def test_planning_changes_nothing(world: FakeWorld) -> None:
+    two_old(world)
+    before = world.everything()
+    plan()
+
+    assert world.everything() == before
+
+
+def test_planning_costs_one_look_at_each_system(world: FakeWorld) -> None:
+    two_old(world)
+    world.calls.clear()
+    plan()
+
+    assert world.calls == dict.fromkeys(
+        ("vms", "certificates", "addresses", "hosts", "health", "members"), 1
+    )
+
+
+def test_the_second_try_makes_the_same_names(world: FakeWorld) -> None:
+    two_old(world)
+
+    assert plan()[0] == plan()[0] == [f"shop-{ROLLOUT}-0"]
+
+
+def test_a_dry_run_maps_over_nothing(world: FakeWorld) -> None:
+    two_old(world)
+    canary, ti = plan(dry_run=True, release="1.1")
+
+    assert canary == []
+    assert ti.pushed["rollout"]["dry_run"] is True
+
+
+def test_what_the_catalogue_says_is_wrong_is_told(world: FakeWorld, catalogue: Path) -> None:
+    catalogue.write_text("name: shop\nreplicas: many\n")
+
+    with pytest.raises(Refused, match=r"replicas: .*'many'"):
+        plan()
+
+
+def test_a_system_that_does_not_answer_is_tried_again(world: FakeWorld) -> None:
+    two_old(world)
+    world.fail("certificates", Unreachable("connection refused"))
+    with pytest.raises(Unreachable):
+        plan()
+
+    assert plan()[0]
+
+
+def test_vms_that_are_not_ours_under_our_names_stop_the_plan(world: FakeWorld) -> None:
+    vm = serving(world, f"shop-{OLD}-0")
+    shown = world.shown
+
+    def foreign(one: object, *, extended: bool) -> object:
+        assert one is vm
+        return replace(shown(vm, extended=extended), attributes={}, context={})
+
+    world.shown = foreign  # type: ignore[method-assign, assignment]
+
+    with pytest.raises(Refused, match=f"shop-{OLD}-0") as told:
+        plan()
+    assert not isinstance(told.value, Conflict)
+
+
+def test_a_plan_beyond_the_limits_is_refused_with_the_numbers(
+    world: FakeWorld, catalogue: Path
+) -> None:
+    entry = service(limits={"retire": 1}).model_dump(mode="json")
+    catalogue.write_text(yaml.safe_dump(entry))
+    two_old(world)
+
+    with pytest.raises(Refused, match="2"):
+        plan()
+    assert plan(force=True)[0]

@@ -1,0 +1,277 @@
+"""Clear what a crashed run left, and undo a run that failed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from snowmelt.errors import Busy, Refused, SnowmeltError, Unreachable
+from snowmelt.operators.identity import RetireIdentity
+from snowmelt.operators.sweep import ClearLeftovers, RollBack
+from snowmelt.operators.traffic import Drain, LeaveBalancer
+from snowmelt.operators.vm import TerminateVm
+from tests.plugins.snowmelt.kit import (
+    NEW,
+    OLD,
+    Make,
+    Ti,
+    context,
+    killed_while_waiting,
+    planned,
+    run,
+    service,
+    serving,
+    spec,
+    two_old,
+    vm_of,
+)
+from tests.plugins.snowmelt.world import FakeWorld, Guest
+
+CRASHED = "ccccccc"
+FAILED = {"plan": "success", "watch": "failed"}
+
+
+def left_behind(world: FakeWorld) -> str:
+    """Let a VM run that an earlier run made and that never joined."""
+    two_old(world)
+    name = f"shop-{CRASHED}-0"
+    serving(world, name, "1.1")
+    del world.pools["shop"][name]
+    return name
+
+
+def clear(rollout: dict[str, Any], deferrable: bool = True) -> Make:
+    return lambda: ClearLeftovers(task_id="t", rollout=rollout, deferrable=deferrable)
+
+
+def test_a_vm_that_a_crashed_run_left_goes_whole(world: FakeWorld, deferrable: bool) -> None:
+    name = left_behind(world)
+    others = run(clear(planned(service()), deferrable))
+
+    assert world.vms[2].phase == "done"
+    assert not [n for n in (*world.hosts, *world.names, *world.nodes) if CRASHED in n]
+    assert world.story[0] == f"terminate hard {name}"
+    assert f"revoke certificate of {name}.lab.test" in world.story
+    assert [vm["name"] for vm in others] == [f"shop-{NEW}-1"]
+
+
+def test_the_vms_that_serve_are_not_touched(world: FakeWorld) -> None:
+    left_behind(world)
+    run(clear(planned(service())))
+
+    assert [world.vms[n].phase for n in (0, 1)] == ["running", "running"]
+    assert len(world.pools["shop"]) == 2
+    assert not [told for told in world.story if OLD in told]
+
+
+def test_clearing_twice_changes_nothing(world: FakeWorld) -> None:
+    left_behind(world)
+    task = clear(planned(service()))
+    run(task)
+    before = world.everything()
+    run(task)
+
+    assert world.everything() == before
+
+
+def test_killed_while_a_leftover_goes(world: FakeWorld) -> None:
+    left_behind(world)
+    task = clear(planned(service()))
+    killed_while_waiting(task)
+    run(task)
+
+    assert world.vms[2].phase == "done"
+    assert not [n for n in world.names if CRASHED in n]
+
+
+def test_where_nothing_was_left_the_others_may_come(world: FakeWorld) -> None:
+    two_old(world)
+    before = world.everything()
+    others = run(clear(planned(service())))
+
+    assert [vm["name"] for vm in others] == [f"shop-{NEW}-1"]
+    assert world.everything() == before
+
+
+def test_a_dry_run_clears_nothing(world: FakeWorld) -> None:
+    left_behind(world)
+    rollout = planned(service(), dry_run=True)
+    before = world.everything()
+
+    assert run(clear(rollout)) == []
+    assert world.everything() == before
+
+
+def failed_run(world: FakeWorld, *, drained: bool = False) -> dict[str, Any]:
+    """Let two new VMs serve beside two old ones, which have been drained or not."""
+    two_old(world)
+    rollout: dict[str, Any] = planned(service(), release="1.1")
+    for slot in (0, 1):
+        serving(world, f"shop-{NEW}-{slot}", "1.1")
+    if drained:
+        for member in ("0", "1"):
+            world.pools["shop"][f"shop-{OLD}-{member}"].admin = "drain"
+    return rollout
+
+
+def roll_back(rollout: dict[str, Any], deferrable: bool = True) -> Make:
+    return lambda: RollBack(task_id="t", rollout=rollout, deferrable=deferrable)
+
+
+def undo(rollout: dict[str, Any], deferrable: bool = True) -> None:
+    run(roll_back(rollout, deferrable), context(Ti(states=FAILED)))
+
+
+def as_before(world: FakeWorld) -> bool:
+    """Whether the old VMs serve, and nothing else is left."""
+    old = {f"shop-{OLD}-{slot}" for slot in (0, 1)}
+    known = (world.hosts, world.names, world.nodes, world.certificates)
+    return (
+        {vm.spec.name for vm in world.vms.values() if vm.phase == "running"} == old
+        and set(world.pools["shop"]) == old
+        and all(m.admin == "ready" for m in world.pools["shop"].values())
+        and all(set(names) == {f"{name}.lab.test" for name in old} for names in known)
+    )
+
+
+@pytest.mark.parametrize("drained", [True, False], ids=["old drained", "old serving"])
+def test_a_failed_rollout_is_undone(world: FakeWorld, deferrable: bool, drained: bool) -> None:
+    undo(failed_run(world, drained=drained), deferrable)
+
+    assert as_before(world)
+
+
+def test_the_old_vms_serve_again_before_a_new_one_is_touched(world: FakeWorld) -> None:
+    undo(failed_run(world, drained=True))
+
+    assert set(world.story[:2]) == {f"undrain shop-{OLD}-0", f"undrain shop-{OLD}-1"}
+    assert set(world.story[2:4]) == {f"drain shop-{NEW}-0", f"drain shop-{NEW}-1"}
+
+
+def test_the_new_vms_serve_on_while_the_old_ones_cannot(world: FakeWorld, deferrable: bool) -> None:
+    rollout = failed_run(world, drained=True)
+    world.guests["1.0"] = Guest(healthy=False)
+
+    with pytest.raises(Refused, match="0 of the VMs from before serve < 2 needed"):
+        undo(rollout, deferrable)
+    new = [m for name, m in world.pools["shop"].items() if NEW in name]
+    assert [m.admin for m in new] == ["ready", "ready"]
+
+
+def test_an_old_vm_that_had_left_the_pool_gets_time_to_come_back(world: FakeWorld) -> None:
+    rollout = failed_run(world)
+    del world.pools["shop"][f"shop-{OLD}-0"]
+    undo(rollout)
+
+    assert as_before(world)
+    assert world.story[0] == f"join shop-{OLD}-0"
+
+
+def test_sessions_on_the_new_vms_end_before_they_go(world: FakeWorld) -> None:
+    rollout, began = failed_run(world), world.clock.now
+    undo(rollout)
+
+    assert world.clock.now - began >= world.session_s
+
+
+def test_undoing_twice_changes_nothing(world: FakeWorld) -> None:
+    rollout = failed_run(world)
+    undo(rollout)
+    before = world.everything()
+    undo(rollout)
+
+    assert world.everything() == before
+
+
+def test_killed_while_the_new_vms_drain(world: FakeWorld) -> None:
+    rollout = failed_run(world, drained=True)
+    killed_while_waiting(roll_back(rollout), context(Ti(states=FAILED)))
+    undo(rollout)
+
+    assert as_before(world)
+
+
+def test_a_vm_that_still_boots_is_tried_again_until_it_goes(
+    world: FakeWorld, deferrable: bool
+) -> None:
+    two_old(world)
+    rollout = planned(service(), release="1.1")
+    world.add_vm(spec(f"shop-{NEW}-0", "1.1"), phase="pending")
+    undo(rollout, deferrable)
+
+    assert world.vms[2].phase == "done"
+    assert as_before(world)
+
+
+def test_a_vm_that_stays_on_hold_goes_too(world: FakeWorld) -> None:
+    two_old(world)
+    rollout = planned(service(), release="1.1")
+    world.add_vm(spec(f"shop-{NEW}-0", "1.1"), phase="held")
+    undo(rollout)
+
+    assert as_before(world)
+
+
+def test_a_vm_that_never_goes_is_told_and_tried_again(world: FakeWorld) -> None:
+    rollout = failed_run(world)
+    world.fail("terminate", Busy("BOOT"), times=1000)
+
+    ti = Ti(states=FAILED, start_date=datetime.fromtimestamp(world.clock.now, UTC))
+    with pytest.raises(SnowmeltError, match=f"not gone: shop-{NEW}-0") as told:
+        run(roll_back(rollout), context(ti))
+    assert not isinstance(told.value, Refused)
+
+
+def test_connections_that_close_a_moment_later(world: FakeWorld) -> None:
+    rollout = failed_run(world)
+    world.idle_connections = 1
+    undo(rollout)
+
+    assert as_before(world)
+
+
+@pytest.mark.parametrize("verb", ["undrain", "drain", "remove_member", "remove_certificate"])
+def test_it_goes_on_where_a_try_broke_off(world: FakeWorld, verb: str) -> None:
+    rollout = failed_run(world, drained=True)
+    world.lose_answer(verb, Unreachable("no answer"))
+    with pytest.raises(Unreachable):
+        undo(rollout)
+    undo(rollout)
+
+    assert as_before(world)
+
+
+def retire_first_old(world: FakeWorld, rollout: dict[str, Any]) -> None:
+    vm = vm_of(rollout, "old")
+    for step in (Drain, LeaveBalancer, RetireIdentity, TerminateVm):
+        run(lambda step=step: step(task_id="t", rollout=rollout, vm=vm))  # type: ignore[misc]
+
+
+def test_after_the_point_of_no_return_it_refuses_with_the_reason(world: FakeWorld) -> None:
+    rollout = failed_run(world)
+    retire_first_old(world, rollout)
+    before = world.everything()
+
+    with pytest.raises(Refused, match=f"shop-{OLD}-0"):
+        undo(rollout)
+    assert world.everything() == before
+
+
+def test_where_nothing_failed_it_is_skipped(world: FakeWorld) -> None:
+    rollout = failed_run(world)
+    before = world.everything()
+
+    with pytest.raises(AirflowSkipException, match="nothing failed"):
+        run(roll_back(rollout), context(Ti(states={"plan": "success", "others.x_0": "skipped"})))
+    assert world.everything() == before
+
+
+def test_where_there_is_no_plan_it_is_skipped(world: FakeWorld) -> None:
+    with pytest.raises(AirflowSkipException, match="no plan"):
+        run(
+            lambda: RollBack(task_id="t", rollout=None),
+            context(Ti(states={"plan": "failed"})),
+        )

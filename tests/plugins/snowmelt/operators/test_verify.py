@@ -1,0 +1,89 @@
+"""The last look: is it as planned, and is nothing left of what went?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from snowmelt.errors import Refused, SnowmeltError
+from snowmelt.operators.verify import Verify
+from tests.plugins.snowmelt.kit import NEW, OLD, planned, run, service, serving, two_old
+from tests.plugins.snowmelt.world import FakeWorld
+
+KINDS = ("certificates", "nodes", "names", "hosts")
+
+
+def finished(world: FakeWorld) -> dict[str, Any]:
+    """Return a rollout after which the world is as planned."""
+    two_old(world)
+    rollout: dict[str, Any] = planned(service(), release="1.1")
+    for kind in (*KINDS, "vms"):
+        getattr(world, kind).clear()
+    world.pools["shop"].clear()
+    for slot in (0, 1):
+        serving(world, f"shop-{NEW}-{slot}", "1.1")
+    return rollout
+
+
+def verify(rollout: dict[str, Any]) -> Any:
+    return run(lambda: Verify(task_id="t", rollout=rollout))
+
+
+def test_all_is_as_planned(world: FakeWorld) -> None:
+    assert verify(finished(world)) == {
+        "release": "1.1",
+        "new": [f"shop-{NEW}-0", f"shop-{NEW}-1"],
+        "gone": [f"shop-{OLD}-0", f"shop-{OLD}-1"],
+    }
+
+
+def test_verifying_changes_nothing(world: FakeWorld) -> None:
+    rollout = finished(world)
+    before = world.everything()
+    verify(rollout)
+
+    assert world.everything() == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_trace_of_an_old_vm_fails_the_run_after_retries(world: FakeWorld, kind: str) -> None:
+    rollout = finished(world)
+    spare = FakeWorld()
+    serving(spare, f"shop-{OLD}-0")
+    found = getattr(spare, kind)
+    getattr(world, kind).update(found)
+
+    with pytest.raises(SnowmeltError, match=f"not as planned: .*shop-{OLD}-0") as told:
+        verify(rollout)
+    assert not isinstance(told.value, Refused)
+
+
+def test_an_old_vm_that_still_runs_is_told(world: FakeWorld) -> None:
+    rollout = finished(world)
+    serving(world, f"shop-{OLD}-1")
+
+    with pytest.raises(SnowmeltError, match=f"VM 2 shop-{OLD}-1 is ACTIVE/RUNNING"):
+        verify(rollout)
+
+
+def test_a_new_vm_that_does_not_serve_is_told(world: FakeWorld) -> None:
+    rollout = finished(world)
+    del world.pools["shop"][f"shop-{NEW}-1"]
+
+    with pytest.raises(SnowmeltError, match=f"shop-{NEW}-1 does not serve"):
+        verify(rollout)
+
+
+def test_a_new_vm_that_does_not_run_is_told(world: FakeWorld) -> None:
+    rollout = finished(world)
+    world.vms[0].phase = "unknown"
+
+    with pytest.raises(SnowmeltError, match=f"shop-{NEW}-0 does not run"):
+        verify(rollout)
+
+
+def test_a_dry_run_has_nothing_to_verify(world: FakeWorld) -> None:
+    with pytest.raises(AirflowSkipException):
+        verify(planned(service(), dry_run=True))
