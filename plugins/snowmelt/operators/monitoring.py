@@ -25,7 +25,8 @@ class MonitorVm(NewVmOperator):
             self.log.info("%s is not monitored", self.service.name)
             return None
         hook, fqdn = monitoring_for(self.connections.monitoring), self.vm["fqdn"]
-        variables = {**wanted.vars, "snowmelt_service": self.service.name}
+        variables = {name: str(value) for name, value in wanted.vars.items()}
+        variables["snowmelt_service"] = self.service.name
         outcome = hook.ensure_host(fqdn, self.address, wanted.template, variables)
         self.log.info("%s %s in monitoring", outcome, fqdn)
         hook.check_now(fqdn)
