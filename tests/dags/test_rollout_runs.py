@@ -120,4 +120,4 @@ def test_a_service_retires(world: FakeWorld, rollout: Rollouts) -> None:
     assert rollout(replicas=0, force=True) == "success"
 
     assert [vm.phase for vm in world.vms.values()] == ["done"]
-    assert not (world.pools["shop"] or world.names or world.hosts or world.certificates)
+    assert not any((world.pools["shop"], world.names, world.hosts, world.certificates))
