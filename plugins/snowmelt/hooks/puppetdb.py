@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from snowmelt.hooks.rest import RestHook, whole
 
 # Seconds that PuppetDB may take to process a command; it took less than 1.
 _PROCESSING_S = 10
+_BEGINNING = 60  # characters
+_LAST_LINES = 8
 # A report's own log levels that say why a run failed.
 _LOUD = frozenset({"err", "alert", "emerg", "crit"})
 
@@ -103,7 +106,8 @@ class PuppetDbHook(RestHook):
         found: dict[str, list[str]] = defaultdict(list)
         for event in api.events(query=json.dumps(query)):
             item = event.item
-            found[event.node].append(f"{item['type']}[{item['title']}]: {item['message']}")
+            told = one_line(str(item["message"]))
+            found[event.node].append(f"{item['type']}[{item['title']}]: {told}")
         return {node: tuple(sentences) for node, sentences in found.items()}
 
     @contextmanager
@@ -155,4 +159,17 @@ def _report(report: Any, failures: Iterable[str]) -> PuppetReport:
 def _loud(report: Any) -> tuple[str, ...]:
     if report.status != "failed":
         return ()
-    return tuple(entry["message"] for entry in report.logs or () if entry["level"] in _LOUD)
+    loud = (entry["message"] for entry in report.logs or () if entry["level"] in _LOUD)
+    return tuple(map(one_line, loud))
+
+
+def one_line(message: str) -> str:
+    """Return a message that fits a log line: where it begins, and its last lines.
+
+    A package that does not install brings all of apt's output; the cause is near its end.
+    """
+    lines = [line.strip() for line in re.split(r"[\r\n]+", message)]
+    lines = [line for line in lines if line]
+    if len(lines) <= _LAST_LINES:
+        return "; ".join(lines)
+    return f"{lines[0][:_BEGINNING]} … {'; '.join(lines[-_LAST_LINES:])}"

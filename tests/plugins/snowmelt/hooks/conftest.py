@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.plugins.snowmelt.hooks.fake_one import FakeOne
+from tests.plugins.snowmelt.hooks.tls import Authority, Site, https
 
 Connect = Callable[..., str]
 
@@ -36,3 +38,27 @@ def one() -> Iterator[FakeOne]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """Return a certificate authority of this test alone."""
+    return Authority(tmp_path)
+
+
+@pytest.fixture
+def site(authority: Authority) -> Iterator[Site]:
+    """Yield an HTTPS server that lets in who has a certificate of *authority*."""
+    with https(authority, ask_certificate=True) as running:
+        yield running
+
+
+@pytest.fixture
+def secured(authority: Authority) -> dict[str, str]:
+    """Return the extras of a connection with a client certificate."""
+    certificate, key = authority.issue("airflow")
+    return {
+        "ca_file": str(authority.ca_file),
+        "cert_file": str(certificate),
+        "key_file": str(key),
+    }
