@@ -76,7 +76,7 @@ def here() -> Place:
     return Place(
         state=lab.state,
         cache=lab.cache,
-        netns=os.environ.get("SNOWMELT_LAB_NETNS", settings.NETNS),
+        netns=settings.NETNS,
         checkout=settings.CHECKOUT,
         dags=os.environ.get("SNOWMELT_LAB_DAGS", "dags"),
     )

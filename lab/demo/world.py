@@ -35,7 +35,7 @@ class Vm:
         cable = f"v00{address.packed.hex()}"  # by the MAC rule: 02:00 and the address
         return frozenset({
             self.name, self.fqdn, f"id={self.vm_id}", self.address, address.reverse_pointer,
-            machine, f"snowmelt-vm-{machine}", cable,
+            machine, f"snowmelt-{NETNS}-{machine}", cable,
         })  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def _disks(lab: Places) -> list[str]:
 def _groups() -> list[str]:
     tops = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()
             if line.split()[2] == "cgroup2"]  # fmt: skip
-    return [f"cgroup {path.name}" for top in tops for path in Path(top).glob("snowmelt-vm-*")]
+    return [f"cgroup {path.name}" for top in tops for path in Path(top).glob(f"snowmelt-{NETNS}-*")]
 
 
 def _cables() -> list[str]:

@@ -18,7 +18,7 @@ CLEAN: World = {
     "monitored": frozenset({"shop-new-0.lab.test 198.18.0.110"}),
     "members": frozenset({"shop shop-new-0 198.18.0.110 UP"}),
     "sticky": frozenset({"shop-new-0"}),
-    "machines": frozenset({"disk one-17", "cgroup snowmelt-vm-one-17", "cable v00c612006e"}),
+    "machines": frozenset({"disk one-17", "cgroup snowmelt-lab-one-17", "cable v00c612006e"}),
 }
 
 
@@ -39,7 +39,7 @@ def test_a_world_without_the_old_vm_has_no_traces() -> None:
         ("members", "shop shop-old-0 198.18.0.101 MAINT"),
         ("sticky", "shop-old-0"),
         ("machines", "disk one-7"),
-        ("machines", "cgroup snowmelt-vm-one-7"),
+        ("machines", "cgroup snowmelt-lab-one-7"),
         ("machines", "cable v00c6120065"),
     ],
 )
