@@ -6,7 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
-ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env=SNOWMELT_LAB_STATE,SNOWMELT_LAB_CACHE)
+ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env=SNOWMELT_LAB_STATE,SNOWMELT_LAB_CACHE,SNOWMELT_LAB_NETNS)
 PACKAGES := var/stamps/packages
 PYTHON := var/stamps/python
 CODE := plugins include dags lab tests

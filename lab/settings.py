@@ -7,7 +7,7 @@ import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
-NETNS = "lab"
+NETNS = os.environ.get("SNOWMELT_LAB_NETNS", "lab")  # a second lab needs another name
 BRIDGE = "br0"
 SERVICES_IP = (
     "198.18.0.1"  # 198.18.0.0/15 is the benchmarking range: no real network is hidden by it

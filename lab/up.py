@@ -9,7 +9,7 @@ import xmlrpc.client
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import bootstrap, connections, net
+from lab import bootstrap, connections, net, stragglers
 from lab.image import build
 from lab.inside import enter
 from lab.release.archive import publish
@@ -59,6 +59,8 @@ def up(places: Places) -> None:
     net.up()
     parts = services(places)
     warden = supervisor(places)
+    if not warden.answers():
+        stragglers.end()  # of a supervisor that died: they would hold the ports of the new ones
     warden.begin([part.program for part in parts])
     image = _outside(lambda: build.build(places.images))
     steps = [_step(part, warden, places) for part in parts]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from lab.services.base import Service, listens, secret
-from lab.settings import CHECKOUT, SERVICES_IP, Places
+from lab.settings import CHECKOUT, NETNS, SERVICES_IP, Places
 from lab.supervisor import Program
 
 PORT = 2633
@@ -39,7 +39,7 @@ def service(places: Places) -> Service:
             name="opennebula",
             command=[sys.executable, "-m", "lab.opennebula", *arguments],
             user="root",
-            environment={"SNOWMELT_LAB_STATE": str(places.state)},
+            environment={"SNOWMELT_LAB_STATE": str(places.state), "SNOWMELT_LAB_NETNS": NETNS},
             directory=CHECKOUT,
         ),
         prepare=lambda: _prepare(places),

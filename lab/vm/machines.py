@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.settings import SERVICES_IP, ZONE
+from lab.settings import NETNS, SERVICES_IP, ZONE
 from lab.vm import processes
 
 _HERE = Path(__file__).resolve().parent
@@ -164,7 +164,7 @@ class Machines:
         with (folder / "console.log").open("wb") as console:
             # --fork makes the launcher an orphan: it must not be waited for by whoever asked.
             subprocess.run(
-                ["setsid", "--fork", str(_HERE / "launch"), name, str(folder), image],
+                ["setsid", "--fork", str(_HERE / "launch"), name, str(folder), image, NETNS],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
@@ -193,7 +193,7 @@ class Machines:
         return processes.child(unshare) if unshare else None
 
     def _sweep(self, name: str) -> None:
-        subprocess.run([str(_HERE / "sweep"), name], check=False, capture_output=True)
+        subprocess.run([str(_HERE / "sweep"), name, NETNS], check=False, capture_output=True)
 
 
 def _write_context(folder: Path, context: Mapping[str, str], token: str) -> None:

@@ -204,5 +204,5 @@ def test_a_destroyed_machine_leaves_nothing(lab: Places, machines: Machines) -> 
 
     links = subprocess.run(["ip", "-n", NETNS, "link"], capture_output=True, text=True, check=True)
     assert MAC.replace(":", "")[4:] not in links.stdout
-    assert not any(Path("/sys/fs/cgroup").rglob(f"snowmelt-vm-{NAME}"))
+    assert not any(Path("/sys/fs/cgroup").rglob(f"snowmelt-{NETNS}-{NAME}"))
     assert not (lab.vms / NAME).exists()
