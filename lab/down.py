@@ -8,7 +8,7 @@ from lab import net, stragglers
 from lab.image import build
 from lab.settings import Places
 from lab.steps import Progress
-from lab.up import supervisor
+from lab.supervisor import supervisor_of
 from lab.vm import Machines
 
 
@@ -18,7 +18,7 @@ def down(places: Places) -> None:
     Works after a crash of any part: what no supervisor knows any more is found by its network.
     """
     progress = Progress()
-    warden = supervisor(places)
+    warden = supervisor_of(places)
     if warden.answers():
         warden.stop("opennebula")  # first, or it would see its machines vanish and react
     _machines(places, progress)

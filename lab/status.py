@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from lab.settings import Places
-from lab.up import supervisor
+from lab.supervisor import supervisor_of
 from lab.vm import Machines
 
 
 def status(places: Places) -> bool:
     """Print a line per part; true when all of them run."""
-    states = supervisor(places).states()
+    states = supervisor_of(places).states()
     if not states:
         print("the lab is down")
         return False

@@ -14,7 +14,7 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from lab.settings import CHECKOUT, NETNS, UID
+from lab.settings import CHECKOUT, NETNS, UID, Places
 
 _HEAD = """\
 [unix_http_server]
@@ -180,3 +180,8 @@ class Supervisor:
         deadline = time.monotonic() + 20
         while Path(f"/proc/{pid}/exe").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
+
+
+def supervisor_of(places: Places) -> Supervisor:
+    """The supervisor of the lab in these places, running or not."""
+    return Supervisor(places.of("supervisor"), places.logs)

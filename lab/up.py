@@ -17,7 +17,7 @@ from lab.services import haproxy, icinga, knot, opennebula, postgres, puppetdb, 
 from lab.services.base import Service
 from lab.settings import UID, Places, user_exists
 from lab.steps import Progress, Step, StepFailedError, run
-from lab.supervisor import Supervisor
+from lab.supervisor import Supervisor, supervisor_of
 
 _DEAD = {"FATAL", "EXITED", "UNKNOWN"}
 
@@ -37,11 +37,6 @@ def services(places: Places) -> list[Service]:
     return [*found, opennebula.service(places)] if opennebula.available() else found
 
 
-def supervisor(places: Places) -> Supervisor:
-    """The lab's supervisor, running or not."""
-    return Supervisor(places.of("supervisor"), places.logs)
-
-
 def up(places: Places) -> None:
     """Bring the lab up; what runs already is left alone.
 
@@ -58,7 +53,7 @@ def up(places: Places) -> None:
     _folders(places)
     net.up()
     parts = services(places)
-    warden = supervisor(places)
+    warden = supervisor_of(places)
     if not warden.answers():
         stragglers.end()  # of a supervisor that died: they would hold the ports of the new ones
     warden.begin([part.program for part in parts])
@@ -166,7 +161,7 @@ def _outside(action: Callable[[], Path]) -> Callable[[], Path]:
 def lab_is_up(places: Places) -> bool:
     """Whether supervisord runs every part. Quick: asks nobody else."""
     try:
-        states = supervisor(places).states()
+        states = supervisor_of(places).states()
     except (OSError, xmlrpc.client.Error):
         return False
     return bool(states) and set(states.values()) == {"RUNNING"}
