@@ -96,9 +96,9 @@ def drained_verdict(name: str, member: Member | None) -> Verdict:
     return done(f"{name} is drained")
 
 
-def all_gone_verdict(names: Sequence[str], vms: Sequence[CloudVm]) -> Verdict:
-    """Are all the VMs of these names gone?"""
-    left = [vm for vm in vms if vm.name in names and vm.phase != "done"]
+def all_gone_verdict(vm_ids: Sequence[int], vms: Sequence[CloudVm]) -> Verdict:
+    """Are all these VMs gone?"""
+    left = [vm for vm in vms if vm.vm_id in vm_ids and vm.phase != "done"]
     if not left:
-        return done(f"{len(names)} VMs are gone")
+        return done(f"{len(vm_ids)} VMs are gone")
     return pending("still there: " + ", ".join(f"{vm.name} ({vm.state})" for vm in left))

@@ -39,6 +39,10 @@ class Sweep(RolloutOperator):
         """Return the names of the VMs to remove."""
         raise NotImplementedError
 
+    def left(self) -> Sequence[CloudVm]:
+        """Return those of them that OpenNebula still has."""
+        return [vm for vm in self.cloud.vm_states() if vm.name in self.doomed()]
+
     def begin(self, context: Context) -> Any:
         """Take them out of the pool, then start terminating."""
         for name in self.doomed():
@@ -47,7 +51,7 @@ class Sweep(RolloutOperator):
 
     def terminate(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Terminate what is left; come back here until nothing is."""
-        left = [vm for vm in self.cloud.vm_states() if vm.name in self.doomed()]
+        left = self.left()
         if not left:
             return self.forget(context)
         started = context["ti"].start_date.timestamp() if context["ti"].start_date else time.time()
@@ -57,7 +61,7 @@ class Sweep(RolloutOperator):
             self._terminate(vm)
         gone = AllVmsGoneTrigger(
             conn_id=self.connections.opennebula,
-            names=list(self.doomed()),
+            vm_ids=[vm.vm_id for vm in left],
             deadline=deadline(ROUND),
         )
         return self.wait(context, gone, then="terminate")
@@ -101,6 +105,11 @@ class ClearLeftovers(Sweep):
 
     def doomed(self) -> Sequence[str]:
         return [vm.name for vm in self.plan.leftovers]
+
+    def left(self) -> Sequence[CloudVm]:
+        # by id: a failed VM of this very rollout leaves its name to the next try
+        ids = {vm.vm_id for vm in self.plan.leftovers}
+        return [vm for vm in self.cloud.vm_states() if vm.vm_id in ids]
 
     def execute(self, context: Context) -> Any:
         if self.only_plan or not self.plan.leftovers:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from include.enrolment import make_token
 from include.facts import CloudVm, VmSpec
 from include.first_boot import first_boot_context
-from snowmelt.errors import Conflict, SnowmeltError
+from include.planner import Facts, may_create, see
+from snowmelt.errors import Busy, Conflict, Refused, SnowmeltError
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.links import VmLink
@@ -34,6 +35,7 @@ class CreateVm(StepOperator):
     vm_id: int | None = None
 
     def execute(self, context: Context) -> Any:
+        self._must_have_room()
         vm, outcome = self.cloud.ensure_vm(self._spec())
         self.log.info("%s VM %s (%s): %s", outcome, vm.vm_id, vm.name, vm.state)
         if vm.phase == "failed":
@@ -55,6 +57,12 @@ class CreateVm(StepOperator):
         vm = self.cloud.find(self.vm["name"])[0]
         self.vm_id = vm.vm_id
         return {"vm_id": vm.vm_id, "address": address_of(vm)}
+
+    def _must_have_room(self) -> None:
+        seen = see(self.service, Facts(vms=self.cloud.vms(self.service.name)))
+        verdict = may_create(self.service, self.plan, seen, self.vm["name"])
+        if verdict.status != "done":
+            raise (Refused if verdict.status == "failed" else Busy)(verdict.detail)
 
     def _spec(self) -> VmSpec:
         cloud, puppet, plan = self.service.opennebula, self.service.puppet, self.plan

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from snowmelt.look import look_at_pool
 from snowmelt.operators.base import deadline
-from snowmelt.operators.step import RolloutOperator, as_list, staying
+from snowmelt.operators.step import RolloutOperator, as_list
 from snowmelt.triggers.traffic import WatchTrigger
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Watch(RolloutOperator):
             return ()
         if self.stage == "canary":
             return [vm.name for vm in self.plan.new if vm.canary]
-        return staying(self.plan)
+        return self.plan.watched
 
     def _duration(self) -> timedelta:
         canary = self.stage == "canary"

@@ -58,9 +58,9 @@ class VmGoneTrigger(_CloudTrigger):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class AllVmsGoneTrigger(_CloudTrigger):
-    """Wait until no VM of these names is left."""
+    """Wait until none of these VMs is left."""
 
-    names: list[str]
+    vm_ids: list[int]
 
     async def check(self) -> Verdict:
-        return all_gone_verdict(self.names, await self.pool())
+        return all_gone_verdict(self.vm_ids, await self.pool())

@@ -20,10 +20,12 @@ from tests.plugins.snowmelt.hooks.servers import (
     App,
     application,
     free_port,
+    listens,
     program,
     running,
     until,
 )
+from tests.plugins.snowmelt.hooks.tls import Authority
 
 CONFIG = """
 global
@@ -47,6 +49,19 @@ backend shop
     stick store-response res.cook(SESSIONID)
 backend plain
     balance leastconn
+"""
+GUARD = """
+defaults
+    timeout connect 2s
+    timeout client 30s
+    timeout server 30s
+frontend runtime_api
+    mode tcp
+    bind 127.0.0.1:{port} ssl crt {both} ca-file {ca} verify required
+    default_backend runtime_api
+backend runtime_api
+    mode tcp
+    server cli unix@{to}
 """
 
 
@@ -121,7 +136,7 @@ def test_a_member_left_half_added_is_made_whole(
     hook: HaproxyHook, app: tuple[int, type[App]]
 ) -> None:
     """Killed right after "add server": it stands there in maintenance with weight 0."""
-    hook._do(f"add server shop/vm0 127.0.0.1:{app[0]} check weight 0")
+    hook._do(f"add server shop/vm0 127.0.0.1:{app[0]} check inter 200ms weight 0")
 
     join(hook, "vm0", app[0])
 
@@ -295,6 +310,45 @@ def test_a_connection_without_a_certificate_is_refused(connect: Connect) -> None
     hook = HaproxyHook(connect("haproxy", host="127.0.0.1", extra={"ca_file": "/ca.pem"}))
 
     with pytest.raises(Refused, match="cert_file, key_file"):
+        hook.members("shop")
+
+
+@pytest.fixture
+def guarded(balanced: Balanced, authority: Authority, tmp_path: Path) -> Iterator[int]:
+    """Yield the port of the same runtime API behind mutual TLS."""
+    certificate, key = authority.issue("lb")
+    both = tmp_path / "lb.pem"
+    both.write_bytes(certificate.read_bytes() + key.read_bytes())
+    port, config = free_port(), tmp_path / "guard.cfg"
+    config.write_text(GUARD.format(port=port, both=both, ca=authority.ca_file, to=balanced.socket))
+    command = [program("haproxy"), "-db", "-q", "-f", str(config)]
+    with running(command, tmp_path / "guard.log", lambda: listens(port)):
+        yield port
+
+
+def test_the_runtime_api_is_reached_over_mutual_tls(
+    guarded: int, secured: dict[str, str], connect: Connect, app: tuple[int, type[App]]
+) -> None:
+    """The same verbs from another machine."""
+    hook = HaproxyHook(connect("haproxy", host="127.0.0.1", port=guarded, extra=secured))
+
+    join(hook, "vm0", app[0])
+
+    assert hook.remove_member("shop", "vm0") is Outcome.REMOVED
+
+
+def test_a_client_with_a_certificate_of_somebody_else_is_not_let_in(
+    guarded: int, authority: Authority, tmp_path: Path, connect: Connect
+) -> None:
+    """It ends in the handshake."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    certificate, key = Authority(elsewhere).issue("airflow")
+    files = {"cert_file": str(certificate), "key_file": str(key)}
+    extra = {"ca_file": str(authority.ca_file), **files}
+    hook = HaproxyHook(connect("haproxy", host="127.0.0.1", port=guarded, extra=extra))
+
+    with pytest.raises(Unreachable):
         hook.members("shop")
 
 
