@@ -8,7 +8,6 @@ import sys
 from lab.settings import places
 from lab.steps import StepFailedError
 
-
 # Each command imports only what it needs: the API clients of `up` alone take a second.
 
 
