@@ -34,8 +34,10 @@ _STATES: dict[int, Literal["ok", "warning", "critical", "unknown"]] = {
 _RESULT = ["name", "state", "last_check", "last_check_result"]
 
 
-def error_for(status: int, text: str) -> SnowmeltError:
+def error_for(method: str, status: int, text: str) -> SnowmeltError:
     """Return our error for an answer. The only place that knows Icinga's status codes."""
+    if (method, status) == ("PUT", 404):  # so it tells an ApiUser that may not create objects
+        return NotAllowed(f"Icinga's ApiUser may not create this: {text.strip()[:500]}")
     kind = Unreachable if status >= 500 else _BY_STATUS.get(status, Refused)
     return kind(f"Icinga answers {status}: {text.strip()[:500]}")
 
@@ -120,9 +122,7 @@ class Icinga2Hook(RestHook, Monitoring):
         return Outcome.REMOVED
 
     def _create(self, name: str, wanted: Mapping[str, Any]) -> Outcome:
-        # Looked for first: a host that fails for a template that is not there blocks its name
-        # until Icinga is restarted (2.13.6, "Object … re-defined").
-        self._ask("GET", f"/templates/hosts/{quote(wanted['template'], safe='')}")
+        self._must_have(str(wanted["template"]))
         body = {
             "templates": [wanted["template"]],
             "attrs": {key: value for key, value in wanted.items() if key != "template"},
@@ -134,7 +134,17 @@ class Icinga2Hook(RestHook, Monitoring):
         # 500 says both: another try was faster, and a reload is under way.
         if self._host(name) is not None:
             return self.ensure_host(name, wanted["address"], wanted["template"], _vars(wanted))
-        raise error_for(answer.status_code, answer.text)
+        raise error_for("PUT", answer.status_code, answer.text)
+
+    def _must_have(self, template: str) -> None:
+        # Looked for first: a host that fails for a template that is not there blocks its name
+        # until Icinga is restarted (2.13.6, "Object … re-defined").
+        path = f"/templates/hosts/{quote(template, safe='')}"
+        if self._ask("GET", path, found=(200, 404)).status_code == 404:
+            raise Missing(
+                f"Icinga has no host template {template!r}, or its ApiUser lacks the permission "
+                "templates/query/Host"
+            )
 
     def _reschedule(self, kind: str, name: str) -> bool:
         body = {
@@ -147,7 +157,7 @@ class Icinga2Hook(RestHook, Monitoring):
         answer = self._ask("POST", "/actions/reschedule-check", body=body, found=(200, 404, 500))
         matched = bool(whole(answer).get("results"))
         if matched and answer.status_code != requests.codes.ok:
-            raise error_for(answer.status_code, answer.text)
+            raise error_for("POST", answer.status_code, answer.text)
         return matched
 
     def _host(self, name: str) -> dict[str, Any] | None:
@@ -180,7 +190,7 @@ class Icinga2Hook(RestHook, Monitoring):
         headers = {"X-HTTP-Method-Override": override} if override else None
         answer = self.send(method, f"/v1{path}", body=body, headers=headers)
         if answer.status_code not in found:
-            raise error_for(answer.status_code, answer.text)
+            raise error_for(method, answer.status_code, answer.text)
         return answer
 
 
