@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="one line: oneadmin's password",
     )
-    parser.add_argument("--onegate-endpoint", help="what guests get; default: from --onegate")
+    parser.add_argument("--onegate-endpoint", help='what guests get; "" = none configured')
     parser.add_argument("--vms", type=Path, help="root of the namespace driver's machines")
     parser.add_argument("--window", type=float, default=10.0, help="scheduler window, seconds")
     parser.add_argument("--window-length", type=int, default=7, help="VMs that end it at once")
@@ -53,7 +53,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         speed=args.speed,
         step=args.step,
         shutdown_timeout=args.shutdown_timeout,
-        onegate=args.onegate_endpoint or f"http://{gate}",
+        onegate=f"http://{gate}" if args.onegate_endpoint is None else args.onegate_endpoint,
         endpoint=f"http://{rpc}/RPC2",
         vms=args.vms or args.state.parent / "vms",
     )
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT."""
     args = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    os.umask(0o077)
+    os.umask(0o022)  # the driver writes files that VMs read; our own state folder has mode 0700
     password = args.password_file.read_text().strip().removeprefix("oneadmin:")
     addresses = Addresses(args.listen, args.onegate, args.events, args.admin_socket)
     ended = threading.Event()

@@ -140,6 +140,8 @@ def _terminate(machine: Machine, vm: Vm, name: str, actor: Actor) -> None:
     hard, state = name == "terminate-hard", (vm.state, vm.lcm)
     if vm.state == n.DONE:
         return
+    if hard and vm.hard and state == SHUTTING_DOWN:
+        return  # the plug is being pulled already
     if vm.state in (n.PENDING, n.HOLD) and vm.resume_from == 0 and not vm.history:
         machine.close(vm)
     elif state in _MOVES or (hard and state == SHUTTING_DOWN):

@@ -4,6 +4,7 @@ import re
 import secrets
 
 from lab.opennebula.attrs import Vector
+from lab.opennebula.devices import fail
 from lab.opennebula.model import User, Vm
 
 _REFERENCE = re.compile(r"\\\$|\$([A-Za-z_][A-Za-z0-9_]*)(?:\[([^\]]*)\])?")
@@ -23,6 +24,8 @@ def build(vm: Vm, given: Vector, user: User, networks: list[Vector], onegate: st
         ):
             context.update(_eth(number, nic, network))
     if context.get("TOKEN", "").upper() == "YES":
+        if not onegate:
+            raise fail("TOKEN set, but onegate endpoint was not defined in oned.conf.")
         context |= {"ONEGATE_ENDPOINT": onegate, "VMID": str(vm.id)}
         vm.template.put("CREATED_BY", str(user.id))
         vm.token = vm.token or secrets.token_urlsafe(18)

@@ -71,19 +71,26 @@ class Machine:
         if operation == "shutdown" and vm.hard:
             operation = "cancel"
         serial = self._serial.setdefault(vm.id, 0)
-        switch = self.world.board.take(operation, vm.name, "fail", "hang", "slow")
-        if switch and switch.kind == "hang":
+        slow = self._strikes(vm, operation, "slow")
+        fault = self._strikes(vm, operation, "fail", "hang")
+        if fault and fault.kind == "hang":
             return
-        delay = switch.seconds if switch and switch.kind == "slow" else 0.0
         job = self.job(vm, operation)
-        self.world.clock.after(delay, lambda: self._run(job, serial, switch))
+        delay = slow.seconds if slow else 0.0
+        self.world.clock.after(delay, lambda: self._run(job, serial, fault is not None))
 
-    def _run(self, job: Job, serial: int, switch: Switch | None) -> None:
+    def _strikes(self, vm: Vm, operation: str, *kinds: str) -> Switch | None:
+        """The switch of an operation; one for `boot` is for booting from a kept disk too."""
+        known = (operation, "boot") if operation == "restore" else (operation,)
+        found = (self.world.board.take(name, vm.name, *kinds) for name in known)
+        return next((switch for switch in found if switch), None)
+
+    def _run(self, job: Job, serial: int, fails: bool) -> None:
         def finish(error: str | None) -> None:
             with self.world.change():
                 self._finish(job, serial, error)
 
-        if switch and switch.kind == "fail":
+        if fails:
             finish(f"{job.operation} told to fail")
             return
         vm = self.world.vms.things.get(job.vm_id)

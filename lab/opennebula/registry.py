@@ -148,10 +148,33 @@ class Dispatcher:
 
     def _run(self, name: str, found: Method, session: str, args: list[object]) -> bytes:
         with self.world.change():
-            try:
-                value = self._value(name, found, session, args)
-            except OneError as error:
-                api_event(self.world, name, args, error)
-                return xmlrpc.failure(name, error)
-            api_event(self.world, name, args, value)
-        return xmlrpc.success(value)
+            result = self._result(name, found, session, args)
+        if isinstance(result, OneError):
+            return xmlrpc.failure(name, result)
+        return xmlrpc.success(result)
+
+    def _result(
+        self, name: str, found: Method, session: str, args: list[object]
+    ) -> xmlrpc.Answer | OneError:
+        held: list[tuple[str, str]] = []
+        tell, self.world.publish = self.world.publish, lambda *event: held.append(event)
+        result: xmlrpc.Answer | OneError
+        try:
+            result = self._value(name, found, session, args)
+        except OneError as error:
+            result = error
+        finally:
+            self.world.publish = tell
+        self._tell(name, args, result, held)
+        return result
+
+    def _tell(
+        self, name: str, args: list[object], result: object, states: list[tuple[str, str]]
+    ) -> None:
+        """The call's own event; actions begin after it, a new VM is told before it."""
+        early = name == "one.template.instantiate"
+        for event in states if early else []:
+            self.world.publish(*event)
+        api_event(self.world, name, args, result)
+        for event in states if not early else []:
+            self.world.publish(*event)

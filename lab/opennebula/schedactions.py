@@ -1,6 +1,7 @@
 """Scheduled actions: oned itself does what SCHED_ACTION says, as the VM's owner."""
 
 import logging
+import secrets
 
 from lab.opennebula.actions import Actor, act
 from lab.opennebula.errors import OneError
@@ -33,7 +34,7 @@ class Planned:
         self.world.after(EVERY, self._tick)
 
     def _run(self, vm: Vm, planned: SchedAction) -> None:
-        actor = Actor(vm.uid, vm.gid, -1)
+        actor = Actor(vm.uid, vm.gid, secrets.randbelow(10000))
         try:
             act(self.machine, vm, planned.action, actor)
         except OneError as error:

@@ -65,7 +65,8 @@ def visible(call: Call, things: Iterable[T], who: int) -> list[T]:
 def paged(things: list[T], start: int, end: int) -> list[T]:
     """-1,-1 all; a,b ids; a,-1 from id a; offset,-n a page of n."""
     if end < -1:
-        return things[start : start - end]
+        first = max(start, 0)
+        return things[first : first - end]
     return [t for t in things if t.id >= start and (end < 0 or t.id <= end)]
 
 
