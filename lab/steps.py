@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+_PATIENCE_S = 10.0  # nobody should look at a silent screen for longer
+
 
 @dataclass(frozen=True)
 class Step:
@@ -53,7 +55,10 @@ def run(steps: Sequence[Step], progress: Progress, enter: Callable[[], None]) ->
                 running[pool.submit(_perform, step, progress)] = waiting.pop(step.name).name
             if not running:
                 break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            settled = wait(running, _PATIENCE_S, return_when=FIRST_COMPLETED).done
+            if not settled:
+                progress.say(f"waiting for {', '.join(sorted(running.values()))}")
+            for future in settled:
                 _settle(future, running.pop(future), done, failures)
     if failures:
         raise StepFailedError(failures[0])

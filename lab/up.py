@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import xmlrpc.client
 from collections.abc import Callable
 from pathlib import Path
 
@@ -156,12 +155,3 @@ def _outside(action: Callable[[], Path]) -> Callable[[], Path]:
         return result[0]
 
     return join
-
-
-def lab_is_up(places: Places) -> bool:
-    """Whether supervisord runs every part. Quick: asks nobody else."""
-    try:
-        states = supervisor_of(places).states()
-    except (OSError, xmlrpc.client.Error):
-        return False
-    return bool(states) and set(states.values()) == {"RUNNING"}
