@@ -21,6 +21,7 @@ REMOVERS = {
 }
 # Users go before their groups, VMs before all they use: otherwise newest first.
 LAST = ("group", "datastore")
+AGAIN = 3.0  # seconds between two tries: terminate is refused in states that pass by themselves
 PATIENCE = 20.0  # seconds for VMs to be DONE and for images to leave the state LOCKED
 
 
@@ -39,22 +40,28 @@ def clean_up(cloud: Cloud) -> list[str]:
 def _end_vms(cloud: Cloud, vms: list[int]) -> list[str]:
     end = time.monotonic() + PATIENCE
     waiting = list(vms)
+    for vm in waiting:
+        cloud.raw("one.vm.unlock", vm)
     while waiting and time.monotonic() < end:
-        waiting = [vm for vm in waiting if not _ended(cloud, vm)]
-        time.sleep(0.05 if waiting else 0)
+        for vm in waiting:
+            cloud.raw("one.vm.action", "terminate-hard", vm)
+        waiting = _still_there(cloud, waiting, AGAIN)
     for vm in waiting:  # oned's own last resort: forget the VM whatever its driver does
         cloud.raw("one.vm.recover", vm, 3)
-    return [f"VM {vm} did not end" for vm in waiting if not _ended(cloud, vm)]
+    return [f"VM {vm} did not end" for vm in _still_there(cloud, waiting, AGAIN)]
+
+
+def _still_there(cloud: Cloud, vms: list[int], seconds: float) -> list[int]:
+    """Those that are not DONE after so many seconds; returns early when all are."""
+    end = time.monotonic() + seconds
+    while (vms := [vm for vm in vms if not _ended(cloud, vm)]) and time.monotonic() < end:
+        time.sleep(0.05)
+    return vms
 
 
 def _ended(cloud: Cloud, vm: int) -> bool:
     info = cloud.raw("one.vm.info", vm)
-    if not info.ok or "<STATE>6</STATE>" in info.value:
-        return True
-    if "<LOCK>" in info.value:
-        cloud.raw("one.vm.unlock", vm)
-    cloud.raw("one.vm.action", "terminate-hard", vm)
-    return False
+    return not info.ok or "<STATE>6</STATE>" in info.value
 
 
 def _remove(cloud: Cloud, kind: str, live: int) -> list[str]:

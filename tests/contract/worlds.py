@@ -20,13 +20,15 @@ def network(cloud: Cloud) -> None:
 def empty_network(cloud: Cloud) -> None:
     """app-net as it is made; its driver answers in a moment, until then it is LOCKED."""
     cloud.do("vnets/01-allocate")
-    cloud.until("vnets/02-info")
+    cloud.at_once("vnets/02-info")
+    cloud.until("vnets/03-info-decrypt")
 
 
 def ethernet(cloud: Cloud) -> None:
     """The network eth-net: four MAC addresses without IPs."""
     cloud.do("vnets/24-allocate-ethernet-ar")
-    cloud.until("vnets/25-info-ethernet-ar")
+    cloud.at_once("vnets/25-info-ethernet-ar")
+    cloud.until_value("one.vn.info", cloud.known.ids["vnet", 4], "STATE", "1")
 
 
 def two_addresses(cloud: Cloud) -> None:

@@ -107,7 +107,9 @@ def token_works_as_password(cloud: Cloud) -> None:
     """one.user.login answers with 64 hexadecimal digits that open a session."""
     _user(cloud)
     cloud.token = cloud.do("users/34-login-token").value
-    cloud.do("users/35-call-with-token", ignore=("LOGIN_TOKEN",))
+    # Recorded when VMs had been counted; here the user has none yet.
+    quotas = ("NETWORK_QUOTA", "VM_QUOTA", "IMAGE_QUOTA")
+    cloud.do("users/35-call-with-token", ignore=("LOGIN_TOKEN", *quotas))
 
 
 @scenario(Need.ADMIN)

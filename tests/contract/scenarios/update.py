@@ -9,7 +9,7 @@ from tests.contract.registry import Need, scenario
 def attributes_are_merged_or_replaced(cloud: Cloud) -> None:
     """one.vm.update: 1 merges, 0 replaces everything; a bad text is 0x0800 and changes nothing."""
     worlds.template(cloud)
-    cloud.make_vm(16, "upd-0")
+    cloud.make_vm(16, "upd-0", extra='POOL="green"')
     cloud.place(16)
     cloud.until_state(16, 3, 3)
     cloud.do_all(

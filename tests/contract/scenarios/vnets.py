@@ -12,7 +12,7 @@ from tests.contract.wire import Answer
 def addresses_are_held_and_released(cloud: Cloud) -> None:
     """A held address is a lease of VM -1; holding it twice fails, releasing it twice does not."""
     worlds.empty_network(cloud)
-    cloud.do_all("vnets/03-info-decrypt", "vnets/04-allocate-duplicate-name")
+    cloud.do("vnets/04-allocate-duplicate-name")
     cloud.do("vnets/05-hold")
     held = cloud.do("vnets/06-info-held")
     _macs_follow_the_rule(held)
@@ -29,9 +29,10 @@ def addresses_are_held_and_released(cloud: Cloud) -> None:
 def part_of_a_network_is_reserved(cloud: Cloud) -> None:
     """A reservation is a network of its own that names its parent."""
     worlds.empty_network(cloud)
+    cloud.do("vnets/11-reserve-new-vnet")
+    cloud.at_once("vnets/12-info-reservation")
+    cloud.until_value("one.vn.info", cloud.known.ids["vnet", 1], "STATE", "1")
     cloud.do_all(
-        "vnets/11-reserve-new-vnet",
-        "vnets/12-info-reservation",
         "vnets/13-info-parent",
         "vnets/14-reserve-from-ip",
         "vnets/15-reserve-into-existing",
