@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -55,9 +55,13 @@ class DrainedTrigger(_PoolTrigger):
 
     name: str
     on_deadline: str
+    was_up: bool = field(default=False, init=False)
 
     async def check(self) -> Verdict:
-        return drained_verdict(self.name, await self.member(self.name))
+        verdict = drained_verdict(self.name, await self.member(self.name))
+        # the first look may be one that another trigger began before this drain did
+        first, self.was_up = not self.was_up, verdict.status == "failed"
+        return pending(verdict.detail) if self.was_up and first else verdict
 
     def expired(self, last: Verdict) -> Verdict:
         if self.on_deadline == "cut":

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from include.catalogue import Service
-from snowmelt.errors import Conflict, OutOfRoom, Refused, SnowmeltError, Unreachable
+from snowmelt.errors import Busy, Conflict, OutOfRoom, Refused, SnowmeltError, Unreachable
+from snowmelt.operators.sweep import ClearLeftovers
 from snowmelt.operators.vm import CreateVm, TerminateVm
 from tests.plugins.snowmelt.kit import (
     NEW,
@@ -18,6 +19,7 @@ from tests.plugins.snowmelt.kit import (
     run,
     service,
     serving,
+    spec,
     vm_of,
 )
 from tests.plugins.snowmelt.world import FakeWorld, Guest
@@ -207,3 +209,26 @@ def at(world: FakeWorld, after_s: float, happens: Callable[[], None]) -> None:
             happens()
 
     world.tick = ticking  # type: ignore[method-assign]
+
+
+def test_no_vm_is_made_where_there_is_no_room(world: FakeWorld) -> None:
+    task = create(world)
+    for slot in range(4):
+        world.add_vm(spec(f"shop-{OLD}-{slot}", "1.0"), phase="stopping")
+
+    with pytest.raises(Busy, match="4 VMs exist, 4 are allowed"):
+        run(task)
+    assert len(world.vms) == 4
+
+
+def test_a_leftover_goes_by_its_id_and_leaves_its_name_to_the_next_try(world: FakeWorld) -> None:
+    world.add_vm(spec(FIRST, "1.0"), phase="failed")
+    rollout = planned(service())
+    assert [vm["name"] for vm in rollout["plan"]["leftovers"]] == [FIRST]
+    run(lambda: ClearLeftovers(task_id="t", rollout=rollout))
+
+    made = run(lambda: CreateVm(task_id="t", rollout=rollout, vm=vm_of(rollout, "new")))
+
+    assert made["vm_id"] == 1
+    run(lambda: ClearLeftovers(task_id="t", rollout=rollout))
+    assert world.vms[1].phase == "running"

@@ -1,0 +1,75 @@
+"""One example of each trigger, for the tests that hold for all of them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from include.planner import Plan
+from snowmelt.triggers.base import WaitTrigger
+from snowmelt.triggers.cloud import AllVmsGoneTrigger, VmGoneTrigger, VmRunningTrigger
+from snowmelt.triggers.monitoring import HealthyTrigger
+from snowmelt.triggers.puppet import CertificateAskedTrigger, GoodReportTrigger
+from snowmelt.triggers.traffic import (
+    AllDrainedTrigger,
+    DrainedTrigger,
+    MayDrainTrigger,
+    PauseTrigger,
+    ServingTrigger,
+    WatchTrigger,
+)
+from tests.plugins.snowmelt.kit import OLD, service
+
+NAME = f"shop-{OLD}-0"
+FQDN = f"{NAME}.lab.test"
+PEERS = [FQDN, f"shop-{OLD}-1.lab.test"]
+_CLOUD: dict[str, Any] = {"conn_id": "c", "name": NAME, "vm_id": 0}
+_POOL: dict[str, Any] = {"conn_id": "c", "pool": "shop"}
+
+
+def _plan() -> dict[str, Any]:
+    plan = Plan(
+        service="shop",
+        rollout="bbbbbbb",
+        release="1.1",
+        replicas=2,
+        strategy="blue_green",
+        replace="all",
+        reason="",
+    )
+    return plan.to_json()
+
+
+def examples(limit_s: float = 60.0, now: float | None = None) -> list[WaitTrigger]:
+    """Return a trigger of each class, with a deadline in *limit_s*."""
+    began = time.time() if now is None else now
+    end: dict[str, Any] = {"deadline": began + limit_s}
+    entry = service().model_dump(mode="json")
+    member = {
+        "pool": "shop",
+        "name": NAME,
+        "address": "198.18.0.100",
+        "port": 8080,
+        "state": "up",
+        "since_s": 3600.0,
+        "connections": 0,
+        "sessions": 0,
+        "requests": 180_000,
+        "errors": 0,
+    }
+    return [
+        VmRunningTrigger(**_CLOUD, **end),
+        VmGoneTrigger(**_CLOUD, **end),
+        AllVmsGoneTrigger(conn_id="c", vm_ids=[0], **end),
+        HealthyTrigger(conn_id="c", fqdn=FQDN, peers=PEERS, **end),
+        CertificateAskedTrigger(conn_id="c", certname=FQDN, **end),
+        GoodReportTrigger(conn_id="c", certname=FQDN, peers=PEERS, **end),
+        ServingTrigger(**_POOL, name=NAME, **end),
+        DrainedTrigger(**_POOL, name=NAME, idle_s=10.0, on_deadline="cut", **end),
+        AllDrainedTrigger(**_POOL, names=[NAME], idle_s=10.0, **end),
+        PauseTrigger(deadline=began + 1),
+        MayDrainTrigger(service=entry, plan=_plan(), name=NAME, **end),
+        WatchTrigger(
+            service=entry, names=[NAME], before=[member], began=began, duration_s=10.0, **end
+        ),
+    ]

@@ -1,0 +1,151 @@
+"""Each edge of the waits for a load balancer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from snowmelt.triggers.traffic import (
+    AllDrainedTrigger,
+    DrainedTrigger,
+    MayDrainTrigger,
+    PauseTrigger,
+    ServingTrigger,
+)
+from tests.plugins.snowmelt.kit import NEW, OLD, planned, service, serving, two_old
+from tests.plugins.snowmelt.triggers.examples import NAME
+from tests.plugins.snowmelt.triggers.test_cloud import later
+from tests.plugins.snowmelt.world import FakeWorld, Guest
+
+
+def drained(world: FakeWorld, **changes: Any) -> DrainedTrigger:
+    values = {"conn_id": "c", "pool": "shop", "name": NAME, "on_deadline": "cut", **changes}
+    return DrainedTrigger(**values, deadline=world.clock.now + 60)
+
+
+def begin(world: FakeWorld, *, make: bool = True) -> None:
+    """Begin the drain of the first VM."""
+    if make:
+        two_old(world)
+    member = world.pools["shop"][NAME]
+    member.admin, member.drained_at = "drain", world.clock.now
+
+
+async def test_the_sessions_end(world: FakeWorld) -> None:
+    begin(world)
+    began = world.clock.now
+
+    assert (await drained(world).wait()).detail == f"{NAME} is drained"
+    assert 5 <= world.clock.now - began < 6
+
+
+@pytest.mark.parametrize(("on_deadline", "status"), [("cut", "done"), ("stop", "failed")])
+async def test_the_deadline_comes_first(world: FakeWorld, on_deadline: str, status: str) -> None:
+    begin(world)
+    world.session_s = 10_000
+    verdict = await drained(world, on_deadline=on_deadline).wait()
+
+    assert verdict.status == status
+    assert "still has 3 sessions" in verdict.detail
+
+
+async def test_a_look_from_before_the_drain_does_not_count(world: FakeWorld) -> None:
+    two_old(world)
+    sister = drained(world, name=f"shop-{OLD}-1")
+    await sister.members()
+    begin(world, make=False)
+
+    assert (await drained(world).wait()).detail == f"{NAME} is drained"
+
+
+async def test_somebody_ended_the_drain(world: FakeWorld) -> None:
+    begin(world)
+
+    def undrain() -> None:
+        world.pools["shop"][NAME].admin = "ready"
+
+    later(world, 3, undrain)
+
+    assert (await drained(world).wait()).detail == (
+        f"{NAME} takes new sessions again: somebody ended its drain"
+    )
+
+
+async def test_somebody_took_the_member_out(world: FakeWorld) -> None:
+    begin(world)
+    world.session_s = 10_000
+    later(world, 3, world.pools["shop"].clear)
+
+    assert (await drained(world).wait()).detail == f"{NAME} is in no pool"
+
+
+async def test_all_are_drained_when_the_last_is(world: FakeWorld) -> None:
+    begin(world)
+    sister = world.pools["shop"][f"shop-{OLD}-1"]
+    sister.admin, sister.drained_at = "drain", world.clock.now + 10
+    began = world.clock.now
+    both = AllDrainedTrigger(
+        conn_id="c", pool="shop", names=[NAME, f"shop-{OLD}-1"], deadline=began + 60
+    )
+
+    assert (await both.wait()).status == "done"
+    assert world.clock.now - began >= 15
+
+
+async def test_members_that_are_gone_hold_nothing_up(world: FakeWorld) -> None:
+    trigger = AllDrainedTrigger(
+        conn_id="c", pool="shop", names=[NAME], deadline=world.clock.now + 60
+    )
+
+    assert (await trigger.wait()).status == "done"
+
+
+async def test_a_member_that_is_checked_begins_to_serve(world: FakeWorld) -> None:
+    vm = serving(world, NAME)
+    vm.reported = False
+    world.certificates[vm.spec.fqdn].signed_at = world.clock.now
+    trigger = ServingTrigger(conn_id="c", pool="shop", name=NAME, deadline=world.clock.now + 60)
+
+    assert (await trigger.wait()).detail == f"{NAME} serves in pool shop"
+
+
+async def test_a_pause_ends_at_its_time_and_is_never_a_failure(world: FakeWorld) -> None:
+    began = world.clock.now
+    verdict = await PauseTrigger(deadline=began + 3, interval=0.5).wait()
+
+    assert verdict.status == "done"
+    assert 3 <= world.clock.now - began < 4
+
+
+async def test_an_old_vm_may_drain_when_the_new_ones_have_settled(world: FakeWorld) -> None:
+    two_old(world)
+    plan = planned(service(), release="1.1")["plan"]
+    for slot in (0, 1):
+        serving(world, f"shop-{NEW}-{slot}", "1.1")
+        world.pools["shop"][f"shop-{NEW}-{slot}"].up_at = world.clock.now
+    began = world.clock.now
+    trigger = MayDrainTrigger(
+        service=service().model_dump(mode="json"), plan=plan, name=NAME, deadline=began + 60
+    )
+
+    assert (await trigger.wait()).detail == "2 others serve ≥ 2 needed"
+    assert 5 <= world.clock.now - began < 7
+
+
+async def test_an_old_vm_may_not_drain_while_a_new_one_is_down(world: FakeWorld) -> None:
+    two_old(world)
+    plan = planned(service(), release="1.1")["plan"]
+    world.guests["1.1"] = Guest(healthy=False)
+    for slot in (0, 1):
+        serving(world, f"shop-{NEW}-{slot}", "1.1")
+    trigger = MayDrainTrigger(
+        service=service().model_dump(mode="json"),
+        plan=plan,
+        name=NAME,
+        deadline=world.clock.now + 60,
+    )
+
+    assert (await trigger.wait()).detail == (
+        f"not within the deadline: shop-{NEW}-0 does not serve yet"
+    )
