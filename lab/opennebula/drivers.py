@@ -172,7 +172,7 @@ class NamespaceDriver:
         self.machines.destroy(machine_name(job.vm_id))
 
     def _context(self, job: Job) -> None:
-        self.machines.update_context(machine_name(job.vm_id), job.context)
+        self.machines.update_context(machine_name(job.vm_id), job.context, job.token)
 
 
 def machine_name(vm_id: int) -> str:

@@ -145,7 +145,7 @@ class Machine:
             vm_mad=host.vm_mad,
             ds_id=datastore.id,
             tm_mad=datastore.template.text("TM_MAD"),
-            stime=now(),
+            stime=0,
             plan_id=-1 if planned else -2,
             action_id=0 if planned else -1,
         )
@@ -156,7 +156,7 @@ class Machine:
             screen["PORT"] = str(5900 + vm.id)
         resume, vm.resume_from = vm.resume_from, 0
         self.enter(vm, n.ACTIVE, n.LCM_INIT)
-        record.pstime = now()
+        record.stime = record.pstime = now()
         ways = {n.STOPPED: n.PROLOG_RESUME, n.UNDEPLOYED: n.PROLOG_UNDEPLOY}
         self.enter(vm, n.ACTIVE, ways.get(resume, n.PROLOG))
 
