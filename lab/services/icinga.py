@@ -12,7 +12,7 @@ from lab.supervisor import Program, environment
 
 USER = "snowmelt"
 TEMPLATE = "snowmelt-vm"
-_BINARY = "/usr/lib/x86_64-linux-gnu/icinga2/sbin/icinga2"
+_BINARY = "icinga2/sbin/icinga2"  # below /usr/lib/<architecture>: the wrapper in PATH wants a shell
 
 # Hosts come and go at run time; their checks follow from the variable `snowmelt_service`.
 # The intervals are short because a rollout waits for the first results of new machines.
@@ -76,7 +76,7 @@ def service(places: Places) -> Service:
         program=Program(
             name="icinga",
             command=[
-                *(_BINARY, "daemon", "-c", str(places.of("icinga") / "icinga2.conf")),
+                *(_binary(), "daemon", "-c", str(places.of("icinga") / "icinga2.conf")),
                 *_defines(places.of("icinga")),
                 *("-D", "Configuration.Concurrency=2"),
             ],
@@ -96,6 +96,11 @@ def ca_file(places: Places) -> Path:
 def password(places: Places) -> str:
     """The API user's password."""
     return secret(places.secrets / "icinga")
+
+
+def _binary() -> str:
+    found = sorted(Path("/usr/lib").glob(f"*/{_BINARY}"))
+    return str(found[0] if found else _BINARY)
 
 
 def _variables(places: Places) -> dict[str, str]:
@@ -134,7 +139,7 @@ def _prepare(places: Places) -> None:
         [
             *("setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups"),
             *environment(_variables(places)),
-            *(_BINARY, "api", "setup", "--cn", f"icinga.{ZONE}"),
+            *(_binary(), "api", "setup", "--cn", f"icinga.{ZONE}"),
             *_defines(home),
         ],
         capture_output=True,
