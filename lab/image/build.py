@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +15,8 @@ PACKAGES = (
 )
 SUITE = "bookworm"
 RECIPE = Path(__file__).resolve().parent
-SOURCES = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
+APT = Path("/etc/apt")
+_OF_SUITE = re.compile(rf"(?<![\w-]){SUITE}(?![\w-])")  # not somebody's "tool-bookworm"
 _OPTIONS = (
     '--aptopt=Acquire::Languages "none"',
     '--aptopt=APT::Install-Recommends "false"',
@@ -73,7 +75,7 @@ def _mmdebstrap(target: Path, log: Path) -> None:
     command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={PACKAGES}"]
     command += [*_OPTIONS, *_proxies()]
     command += [f'--customize-hook={RECIPE / "customise"} "$1"', SUITE, str(target), "-"]
-    with log.open("wb") as output, _sources().open("rb") as sources:
+    with log.open("wb") as output, sources().open("rb") as sources:
         done = subprocess.run(
             command, stdin=sources, stdout=output, stderr=subprocess.STDOUT, check=False
         )
@@ -82,12 +84,18 @@ def _mmdebstrap(target: Path, log: Path) -> None:
         raise ImageError(f"mmdebstrap ended with {done.returncode}, see {log}: {' / '.join(tail)}")
 
 
-def _sources() -> Path:
-    """The machine's own Debian sources: the image comes from where the machine itself came from."""
-    for path in SOURCES:
-        if path.is_file() and path.stat().st_size:
+def sources(apt: Path = APT) -> Path:
+    """The machine's own Debian sources: the image comes from where the machine itself came from.
+
+    Raises ImageError when apt has none of the suite.
+    """
+    folder = apt / "sources.list.d"
+    usual = [folder / "debian.sources", apt / "sources.list"]
+    others = [*sorted(folder.glob("*.sources")), *sorted(folder.glob("*.list"))]
+    for path in [*usual, *others]:
+        if path.is_file() and _OF_SUITE.search(path.read_text(encoding="utf-8")):
             return path
-    raise ImageError(f"no Debian package sources in {' or '.join(map(str, SOURCES))}")
+    raise ImageError(f"no package sources of Debian {SUITE} in {apt}")
 
 
 def _proxies() -> list[str]:
