@@ -75,9 +75,9 @@ def _mmdebstrap(target: Path, log: Path) -> None:
     command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={PACKAGES}"]
     command += [*_OPTIONS, *_proxies()]
     command += [f'--customize-hook={RECIPE / "customise"} "$1"', SUITE, str(target), "-"]
-    with log.open("wb") as output, sources().open("rb") as sources:
+    with log.open("wb") as output, sources().open("rb") as feed:
         done = subprocess.run(
-            command, stdin=sources, stdout=output, stderr=subprocess.STDOUT, check=False
+            command, stdin=feed, stdout=output, stderr=subprocess.STDOUT, check=False
         )
     if done.returncode:
         tail = log.read_text(errors="replace").splitlines()[-3:]
