@@ -12,8 +12,8 @@ from include.catalogue.model import Service
 # a step that fails for a passing reason is tried again within half a minute
 DEFAULTS: dict[str, Any] = {"retries": 3, "retry_delay": timedelta(seconds=5)}
 
-# what Debian and RPM accept as a version
-VERSION = r"^[0-9][A-Za-z0-9.+~:-]*$"
+# what Debian and RPM accept as a version; Python's `$` alone would let a newline follow
+VERSION = r"^[0-9][A-Za-z0-9.+~:-]*$(?!\n)"
 
 
 def rollout_params(service: Service) -> dict[str, Param]:
