@@ -57,12 +57,18 @@ class PuppetDbHook(RestHook):
         """Count the VMs it knows, as the connection form's Test button does."""
         return tried(lambda: f"{len(self.nodes())} active VMs")
 
-    def last_reports(self, certnames: Collection[str]) -> dict[str, PuppetReport]:
+    def last_reports(
+        self, certnames: Collection[str], since: datetime | None = None
+    ) -> dict[str, PuppetReport]:
         """Return the latest report of each VM that has one, in one query for all.
 
+        *since* leaves out what PuppetDB received earlier: it keeps the reports of a VM that is
+        gone, and shows them as the latest of a new one of the same name until that has its own.
         A second query, for what failed, is made only when some report says so.
         """
         query = ["and", _among(certnames), ["=", "latest_report?", True]]
+        if since is not None:
+            query.append([">", "receive_time", since.isoformat()])
         with self._queries() as api:
             reports = list(api.reports(query=json.dumps(query)))
             failed = [report.node for report in reports if report.status == "failed"]

@@ -106,6 +106,15 @@ def test_the_last_reports_of_many_come_in_one_query(hook: PuppetDbHook, db: Db) 
     assert db.queries == [("reports", expected)]
 
 
+def test_reports_of_an_earlier_vm_of_the_name_are_left_out(hook: PuppetDbHook, db: Db) -> None:
+    """PuppetDB does so by the time when it received them."""
+    since = datetime(2026, 11, 22, 23, 50, tzinfo=UTC)
+
+    hook.last_reports([FQDN], since)
+
+    assert db.queries[0][1][3] == [">", "receive_time", "2026-11-22T23:50:00+00:00"]
+
+
 def test_a_failed_report_says_what_failed(hook: PuppetDbHook, db: Db) -> None:
     """Resource and message, from a second query for the failed ones alone."""
     db.answers["reports"] = [report(status="failed"), report("other.lab.test")]
