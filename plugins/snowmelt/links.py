@@ -25,7 +25,9 @@ class VmLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         vm_id = getattr(operator, "vm_id", None)
-        return web_address(operator.connections.opennebula, vm_id=vm_id) if vm_id else ""
+        if vm_id is None:  # 0 is the first VM of a cloud
+            return ""
+        return web_address(operator.connections.opennebula, vm_id=vm_id)
 
 
 class PuppetReportLink(BaseOperatorLink):

@@ -192,8 +192,11 @@ class FakePuppetCa(Fake):
 
 class FakePuppetDb(Fake):
     @verb
-    def last_reports(self, certnames: Collection[str]) -> dict[str, PuppetReport]:
-        return {n: r for n, r in self.world.reports.items() if n in certnames}
+    def last_reports(
+        self, certnames: Collection[str], since: datetime | None = None
+    ) -> dict[str, PuppetReport]:
+        known = self.world.reports.items()
+        return {n: r for n, r in known if n in certnames and (since is None or r.end_time > since)}
 
     @verb
     def nodes(self) -> tuple[str, ...]:
