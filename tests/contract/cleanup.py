@@ -76,7 +76,14 @@ def _remove(cloud: Cloud, kind: str, live: int) -> list[str]:
 
 
 def leftovers(site: Site, run: str) -> list[str]:
-    """Objects of a whole test run that are still there, whoever made them."""
+    """Objects of a whole test run that are still there; images and networks go a moment later."""
+    end = time.monotonic() + PATIENCE
+    while (found := _named(site, run)) and time.monotonic() < end:
+        time.sleep(0.2)
+    return found
+
+
+def _named(site: Site, run: str) -> list[str]:
     found: list[str] = []
     for method, params in LISTS.items():
         answer = wire.decode(*wire.post(site.url, wire.encode(method, [site.session, *params])))

@@ -31,7 +31,7 @@ class Site:
 
 def read_auth(auth: str) -> str:
     """ONE_AUTH: `user:password`, or the path of a file that holds it."""
-    return auth if ":" in auth else Path(auth).read_text().strip()
+    return auth if ":" in auth else Path(auth).expanduser().read_text().strip()
 
 
 def discover(url: str, session: str, **more: object) -> Site:
