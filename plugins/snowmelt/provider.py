@@ -61,6 +61,10 @@ def _client_certificate() -> dict[str, _Field]:
     }
 
 
+def _web(what: str, example: str) -> dict[str, _Field]:
+    return {"web": _text("Web page", f"address of a {what}, for links from tasks: {example}")}
+
+
 def _form(
     conn_type: str,
     hook: str,
@@ -103,6 +107,7 @@ def _opennebula() -> dict[str, Any]:
             "max_connections": _number(
                 "Connections at once", "of one process; oned serves 15 in all", 4
             ),
+            **_web("VM", "https://one.example.org/fireedge/sunstone/vm/{vm_id}"),
         },
         hidden=(),
         relabeling={"host": "Host or URI", "schema": "http or https", "login": "User"},
@@ -132,7 +137,10 @@ def _puppetdb() -> dict[str, Any]:
     return _form(
         "puppetdb",
         "puppetdb:PuppetDbHook",
-        _client_certificate(),
+        {
+            **_client_certificate(),
+            **_web("VM's reports", "https://puppetboard.example.org/reports/{certname}"),
+        },
         hidden=("schema", "login", "password"),
         relabeling={},
         placeholders={"host": "puppetdb.example.org", "port": "8081"},
@@ -174,7 +182,7 @@ def _icinga2() -> dict[str, Any]:
     return _form(
         "icinga2",
         "icinga2:Icinga2Hook",
-        _ca_file(),
+        {**_ca_file(), **_web("host", "https://icinga.example.org/icingadb/host?name={host}")},
         hidden=("schema",),
         relabeling={"login": "API user"},
         placeholders={"host": "icinga.example.org", "port": "5665"},
