@@ -8,6 +8,8 @@ from datetime import datetime
 
 from lab.airflow.client import ENDED, Airflow, Task
 
+QUEUED_S = 5.0  # a run that has the service to itself starts within a second
+
 SHOWN = {
     "running": "…",
     "deferred": "waits",
@@ -61,8 +63,12 @@ def follow(
     """
     follower = Follower(say)
     deadline = time.monotonic() + seconds
+    queued = False
     while time.monotonic() < deadline:
         state = airflow.state(dag_id, run_id)
+        if state == "queued" and not queued and follower.now() - follower.began > QUEUED_S:
+            say("another rollout of this service runs: this one waits for its turn")
+            queued = True
         follower.show(airflow.tasks(dag_id, run_id))
         if state in ENDED:
             return state

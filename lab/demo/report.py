@@ -64,19 +64,20 @@ def gaps(tasks: Sequence[Task], after: Dependencies) -> dict[str, list[float]]:
 
 def steps(tasks: Sequence[Task], after: Dependencies) -> dict[str, dict[str, Any]]:
     """Return count, median and longest time and the gap in front, for each step in order."""
-    waits = gaps(tasks, after)
-    ordered = sorted(worked(tasks), key=lambda task: str(task.started))
-    by_id: defaultdict[str, list[float]] = defaultdict(list)
-    for task in ordered:
-        by_id[task.task_id].append(seconds(task))
+    took: defaultdict[str, list[float]] = defaultdict(list)
+    waits: defaultdict[str, list[float]] = defaultdict(list)
+    for task in sorted(worked(tasks), key=lambda task: str(task.started)):
+        took[task.step].append(seconds(task))
+    for task_id, values in gaps(tasks, after).items():
+        waits[task_id.rpartition(".")[2]] += values
     return {
-        task_id: {
-            "count": len(took),
-            "median_s": round(median(took), 2),
-            "max_s": round(max(took), 2),
-            "median_gap_s": round(median(waits[task_id]), 2) if task_id in waits else None,
+        step: {
+            "count": len(values),
+            "median_s": round(median(values), 2),
+            "max_s": round(max(values), 2),
+            "median_gap_s": round(median(waits[step]), 2) if waits[step] else None,
         }
-        for task_id, took in by_id.items()
+        for step, values in took.items()
     }
 
 

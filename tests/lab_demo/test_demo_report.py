@@ -56,8 +56,8 @@ def test_what_was_skipped_is_neither_a_step_nor_a_task_instance() -> None:
     data = clean()
 
     assert data["task_instances"] == 6
-    assert list(data["steps"]) == ["plan", "vm.create_vm", "vm.publish_dns", "watch"]
-    assert data["steps"]["vm.create_vm"] == {
+    assert list(data["steps"]) == ["plan", "create_vm", "publish_dns", "watch"]
+    assert data["steps"]["create_vm"] == {
         "count": 2, "median_s": 12.25, "max_s": 17.0, "median_gap_s": 0.75,
     }  # fmt: skip
 
