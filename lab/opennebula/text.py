@@ -8,7 +8,7 @@ from lab.opennebula.attrs import Attrs, Value, Vector
 from lab.opennebula.errors import ParseError
 from lab.opennebula.xmlin import XmlError, read_xml
 
-_BLANK = re.compile(r"(?:\s|^[ \t]*#[^\n]*\n?)+", re.MULTILINE)
+_BLANK = re.compile(r"(?:^[ \t]*#[^\n]*\n?|\s)+", re.MULTILINE)
 _VARIABLE = re.compile(r"[A-Za-z0-9_.]+")
 _EQUAL = re.compile(r"[ \t]*=[ \t]*")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)

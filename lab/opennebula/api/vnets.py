@@ -145,11 +145,16 @@ def _ready(world: World, net: Vnet) -> None:
     if net.id not in world.vnets.things:
         return
     net.state = net.prev_state = READY
-    net.template.discard("AR")
-    for name in ("OUTER_VLAN_ID", "VLAN_ID"):
-        if name not in net.template:
-            net.template.put(name, "")
+    _settle(net.template)
     world.vnets.save(net)
+
+
+def _settle(template: Attrs) -> None:
+    """What the driver leaves: ranges are no attributes any more, VLANs are."""
+    template.discard("AR")
+    for name in ("OUTER_VLAN_ID", "VLAN_ID"):
+        if name not in template:
+            template.put(name, "")
 
 
 @method("one.vnpool.info", "iii", 0)
@@ -210,6 +215,7 @@ def reserve(call: Call) -> int:
         _refuse_taken(world, name, call.user.id)
         child = _new(call, name, net.template.copy())
         child.parent, child.prev_state = net.id, LOCK
+        _settle(child.template)
     leases.reserve(net, child, wanted)
     world.vnets.save(net)
     return world.vnets.save(child).id
