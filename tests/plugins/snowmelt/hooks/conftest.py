@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from snowmelt.hooks.opennebula import OpenNebulaHook
 from tests.plugins.snowmelt.hooks.fake_one import FakeOne
 from tests.plugins.snowmelt.hooks.tls import Authority, Site, https
 
@@ -38,6 +39,13 @@ def one() -> Iterator[FakeOne]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def cloud_hook(one: FakeOne, connect: Connect) -> OpenNebulaHook:
+    """Return a hook that talks to *one*."""
+    conn_id = connect("opennebula", host=one.uri, login="airflow", password="pw")
+    return OpenNebulaHook(conn_id)
 
 
 @pytest.fixture

@@ -82,12 +82,18 @@ class App(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _QuietServer(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that were cut off: a balancer resets its checks."""
+
+
 @contextmanager
 def application() -> Iterator[tuple[int, type[App]]]:
     """Yield the port of an application and the class that its switches are on."""
     switches = type("Switches", (App,), {})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), switches) as server:
-        server.daemon_threads = True
+    with _QuietServer(("127.0.0.1", 0), switches) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
