@@ -153,9 +153,10 @@ class RollBack(Sweep):
         return self._wait_for_old(context)
 
     def _failed(self, context: Context) -> bool:
-        ti = context["ti"]
-        states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])
-        return "failed" in states.get(ti.run_id, {}).values()
+        """Only what comes before this task counts: later steps may be under way already."""
+        ti, before = context["ti"], sorted(self.upstream_task_ids)
+        states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id], task_ids=before)
+        return not {"failed", "upstream_failed"}.isdisjoint(states.get(ti.run_id, {}).values())
 
     def _serve_again(self, names: Sequence[str]) -> None:
         pool = self.service.balancer

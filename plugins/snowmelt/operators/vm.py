@@ -54,7 +54,10 @@ class CreateVm(StepOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         self.settle(event)
-        vm = self.cloud.find(self.vm["name"])[0]
+        found = self.cloud.find(self.vm["name"])
+        if not found:
+            raise SnowmeltError(f"{self.vm['name']} ran and has gone")
+        vm = found[0]
         self.vm_id = vm.vm_id
         return {"vm_id": vm.vm_id, "address": address_of(vm)}
 

@@ -121,8 +121,11 @@ class Ti:
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
 
-    def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
-        return dict.fromkeys(run_ids, self.states)
+    def get_task_states(
+        self, dag_id: str, run_ids: list[str], task_ids: list[str]
+    ) -> dict[str, dict[str, str]]:
+        mine = {key: s for key, s in self.states.items() if key.rsplit("_", 1)[0] in task_ids}
+        return dict.fromkeys(run_ids, mine)
 
 
 def context(ti: Ti | None = None, **params: Any) -> Any:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 
 from snowmelt.errors import Busy, Refused, SnowmeltError, Unreachable
@@ -31,7 +33,7 @@ from tests.plugins.snowmelt.kit import (
 from tests.plugins.snowmelt.world import FakeWorld, Guest
 
 CRASHED = "ccccccc"
-FAILED = {"plan": "success", "watch": "failed"}
+FAILED = {"join_balancer_0": "failed"}
 
 
 def left_behind(world: FakeWorld) -> str:
@@ -118,7 +120,15 @@ def failed_run(world: FakeWorld, *, drained: bool = False) -> dict[str, Any]:
 
 
 def roll_back(rollout: dict[str, Any], deferrable: bool = True) -> Make:
-    return lambda: RollBack(task_id="t", rollout=rollout, deferrable=deferrable)
+    def make() -> RollBack:
+        with DAG("rollout_shop", schedule=None):
+            join_balancer = EmptyOperator(task_id="join_balancer")
+            leave_balancer = EmptyOperator(task_id="leave_balancer")
+            task = RollBack(task_id="t", rollout=rollout, deferrable=deferrable)
+            join_balancer >> [task, leave_balancer]
+        return task
+
+    return make
 
 
 def undo(rollout: dict[str, Any], deferrable: bool = True) -> None:
@@ -233,6 +243,25 @@ def test_connections_that_close_a_moment_later(world: FakeWorld) -> None:
     assert as_before(world)
 
 
+@pytest.mark.parametrize(
+    "states",
+    [
+        {"join_balancer_0": "success", "join_balancer_1": "skipped"},
+        {"join_balancer_0": "success", "leave_balancer_0": "failed"},
+    ],
+    ids=["all is well", "a later step failed"],
+)
+def test_where_nothing_before_it_failed_it_is_skipped(
+    world: FakeWorld, states: dict[str, str]
+) -> None:
+    rollout = failed_run(world)
+    before = world.everything()
+
+    with pytest.raises(AirflowSkipException, match="nothing failed"):
+        run(roll_back(rollout), context(Ti(states=states)))
+    assert world.everything() == before
+
+
 @pytest.mark.parametrize("verb", ["undrain", "drain", "remove_member", "remove_certificate"])
 def test_it_goes_on_where_a_try_broke_off(world: FakeWorld, verb: str) -> None:
     rollout = failed_run(world, drained=True)
@@ -257,15 +286,6 @@ def test_after_the_point_of_no_return_it_refuses_with_the_reason(world: FakeWorl
 
     with pytest.raises(Refused, match=f"shop-{OLD}-0"):
         undo(rollout)
-    assert world.everything() == before
-
-
-def test_where_nothing_failed_it_is_skipped(world: FakeWorld) -> None:
-    rollout = failed_run(world)
-    before = world.everything()
-
-    with pytest.raises(AirflowSkipException, match="nothing failed"):
-        run(roll_back(rollout), context(Ti(states={"plan": "success", "others.x_0": "skipped"})))
     assert world.everything() == before
 
 

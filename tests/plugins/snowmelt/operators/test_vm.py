@@ -105,6 +105,16 @@ def test_somebody_terminates_the_vm_while_it_boots(world: FakeWorld) -> None:
         run(task)
 
 
+def test_somebody_terminates_the_vm_right_after_its_boot(world: FakeWorld) -> None:
+    task = create(world)
+    killed_while_waiting(task)
+    event = {"status": "done", "detail": "it runs", "retryable": True}
+    world.vms[0].phase = "done"
+
+    with pytest.raises(SnowmeltError, match=f"{FIRST} ran and has gone"):
+        task().execute_complete(None, event)
+
+
 def test_the_cloud_has_no_room_now(world: FakeWorld) -> None:
     world.fail("ensure_vm", OutOfRoom("quota"))
     task = create(world)
