@@ -29,6 +29,7 @@ def repeat(cloud: Cloud, name: str) -> int:
     if "text/xml" in str(one[1]):
         forms = [_VALUE.sub(r"\1*\3", body) for body in (one[2], two[2])]
         assert forms[0] == forms[1], f"{name}: body {forms[0]!r} expected, got {forms[1]!r}"
+        assert _header(two[1], "content-length") == str(len(two[2].encode())), name
     return int(two[0].split()[1])
 
 
@@ -54,10 +55,10 @@ def _halves(text: str, mark: str) -> tuple[str, str]:
 
 
 def _parse(response: str) -> tuple[str, list[str], str]:
-    """Status line, header lines, body; line ends of the head are CRLF on the wire."""
-    head, _, body = response.replace("\r\n", "\n").partition("\n\n")
-    status, *headers = head.split("\n")
-    return status, headers, body.rstrip("\n")
+    """Status line, header lines, body with its line ends."""
+    head, _, body = response.partition("\r\n\r\n")
+    status, *headers = head.split("\r\n")
+    return status, headers, body
 
 
 def _header(headers: list[str], name: str) -> str:

@@ -35,6 +35,7 @@ def shutdown_that_fails_returns_to_running(cloud: Cloud) -> None:
     cloud.switches.slow("shutdown", "shutfail-0", 0.5)
     cloud.switches.fail("shutdown", "shutfail-0")
     cloud.do("vm-actions/44-terminate-shutdown-fails")
+    cloud.until_state(12, 3, 12)
     cloud.until("vm-states/34-after-failed-shutdown")
     cloud.switches.clear()
     cloud.switches.fail("epilog", "shutfail-0")
