@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG
 from airflow.sdk._shared.module_loading import import_string
 from airflow.sdk.exceptions import TaskDeferred
 
@@ -17,6 +19,7 @@ from include.facts import VmSpec
 from include.planner import Wanted, parse_name, plan_rollout
 from snowmelt.look import look
 from snowmelt.operators.base import WaitOperator
+from snowmelt.operators.sweep import RollBack
 from snowmelt.triggers.base import WaitTrigger
 from tests.plugins.snowmelt.world import (
     FakeCertificate,
@@ -29,6 +32,8 @@ from tests.plugins.snowmelt.world import (
 
 NEW = "bbbbbbb"
 OLD = "aaaaaaa"
+# the states of a run that is to be undone
+FAILED = {"join_balancer_0": "failed"}
 
 
 def service(**changes: Any) -> Service:
@@ -158,6 +163,20 @@ def run(make: Make, with_context: Any = None) -> Any:
             event = asyncio.run(_event(stored(deferred.trigger)))
             method, kwargs = deferred.method_name, {"event": event}
         task = make()
+
+
+def roll_back(rollout: dict[str, Any], deferrable: bool = True) -> Make:
+    """Return what makes the task that undoes a rollout; it comes after `join_balancer`."""
+
+    def make() -> RollBack:
+        with DAG("rollout_shop", schedule=None):
+            join_balancer = EmptyOperator(task_id="join_balancer")
+            leave_balancer = EmptyOperator(task_id="leave_balancer")
+            task = RollBack(task_id="t", rollout=rollout, deferrable=deferrable)
+            join_balancer >> [task, leave_balancer]
+        return task
+
+    return make
 
 
 def killed_while_waiting(make: Make, with_context: Any = None) -> None:

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 
 from snowmelt.errors import Busy, Refused, SnowmeltError, Unreachable
@@ -16,6 +14,7 @@ from snowmelt.operators.sweep import ClearLeftovers, RollBack
 from snowmelt.operators.traffic import Drain, LeaveBalancer
 from snowmelt.operators.vm import TerminateVm
 from tests.plugins.snowmelt.kit import (
+    FAILED,
     NEW,
     OLD,
     Make,
@@ -23,6 +22,7 @@ from tests.plugins.snowmelt.kit import (
     context,
     killed_while_waiting,
     planned,
+    roll_back,
     run,
     service,
     serving,
@@ -33,7 +33,6 @@ from tests.plugins.snowmelt.kit import (
 from tests.plugins.snowmelt.world import FakeWorld, Guest
 
 CRASHED = "ccccccc"
-FAILED = {"join_balancer_0": "failed"}
 
 
 def left_behind(world: FakeWorld) -> str:
@@ -117,18 +116,6 @@ def failed_run(world: FakeWorld, *, drained: bool = False) -> dict[str, Any]:
         for member in ("0", "1"):
             world.pools["shop"][f"shop-{OLD}-{member}"].admin = "drain"
     return rollout
-
-
-def roll_back(rollout: dict[str, Any], deferrable: bool = True) -> Make:
-    def make() -> RollBack:
-        with DAG("rollout_shop", schedule=None):
-            join_balancer = EmptyOperator(task_id="join_balancer")
-            leave_balancer = EmptyOperator(task_id="leave_balancer")
-            task = RollBack(task_id="t", rollout=rollout, deferrable=deferrable)
-            join_balancer >> [task, leave_balancer]
-        return task
-
-    return make
 
 
 def undo(rollout: dict[str, Any], deferrable: bool = True) -> None:
