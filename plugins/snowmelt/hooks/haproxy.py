@@ -21,7 +21,7 @@ from snowmelt.errors import (
 from snowmelt.hooks.balancer import Balancer
 from snowmelt.hooks.connection import tried
 from snowmelt.hooks.haproxy_socket import TlsAddress, ask, unix
-from snowmelt.hooks.haproxy_text import Row, member, rows_of, used_sessions
+from snowmelt.hooks.haproxy_text import NOT_CHECKED, Row, member, rows_of, used_sessions
 
 # Checked every 0.5 s, two good ones make it up. Weight 0 until its state is known, see `_join`.
 _CHECK = "check inter 500ms fastinter 200ms rise 2 fall 2 weight 0 pool-purge-delay 1s"
@@ -103,9 +103,11 @@ class HaproxyHook(Balancer):
         state = member(row, 0).state
         if state == "up":
             return Outcome.UNCHANGED
-        if state == "maint" or row["weight"] == "0":
+        if state == "maint" or row["check_status"] in NOT_CHECKED:
             self._join(pool, name)
         else:  # a drained server that fails its check shows as down, so this is for all the rest
+            # A configuration written while it was drained has it with weight 0.
+            self._server(pool, name, f"weight {_WEIGHT}")
             self._server(pool, name, "state ready")
         return Outcome.CREATED
 

@@ -13,6 +13,7 @@ from include.facts import Member
 State = Literal["up", "down", "starting", "drain", "maint"]
 Row = Mapping[str, str]
 
+NOT_CHECKED = ("INI", "")  # check_status before the first check
 _NOT_SERVERS = frozenset({"FRONTEND", "BACKEND"})
 _ENTRY = re.compile(r" use=(?P<use>\d+) exp=(?P<left_ms>\d+) .*\bserver_key=(?P<server>\S+)")
 
@@ -53,7 +54,7 @@ def member(row: Row, sessions: int) -> Member:
         name=row["svname"],
         address=address.strip("[]"),
         port=int(port or 0),
-        state=_state(row["status"], row["check_status"]),
+        state=_state(row["status"], row["check_status"], row["weight"]),
         since_s=_sum(row, ("lastchg",)),
         connections=_sum(row, ("scur",)),
         sessions=sessions,
@@ -62,15 +63,17 @@ def member(row: Row, sessions: int) -> Member:
     )
 
 
-def _state(status: str, check_status: str) -> State:
+def _state(status: str, check_status: str, weight: str) -> State:
     words: dict[str, State] = {"MAINT": "maint", "DRAIN": "drain", "NOLB": "drain", "no": "up"}
     first = status.split(" ")[0]
     if first in words:  # "no check": it takes part, and nobody looks at it
         return words[first]
-    # INI: not checked yet. "DOWN 1/2": the first good check was there, one more to go.
-    if check_status in ("INI", "") or status.startswith("DOWN "):
+    # "DOWN 1/2": the first good check was there, one more to go.
+    if check_status in NOT_CHECKED or status.startswith("DOWN "):
         return "starting"
-    return "up" if first == "UP" else "down"
+    if first != "UP":
+        return "down"
+    return "drain" if weight == "0" else "up"  # drained, and then reloaded with that weight
 
 
 def _sum(row: Row, columns: tuple[str, ...]) -> int:

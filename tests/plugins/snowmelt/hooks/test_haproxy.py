@@ -178,6 +178,19 @@ def test_an_undrained_member_serves_at_once(
     assert hook.undrain("shop", "vm0") is Outcome.UNCHANGED
 
 
+def test_a_member_drained_by_weight_serves_at_once(
+    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
+) -> None:
+    """So it stands there after a reload with the configuration of a drained member."""
+    join(hook, "vm0", app[0])
+    hook._do("set server shop/vm0 weight 0")
+    assert one(hook, "vm0").state == "drain"
+
+    hook.undrain("shop", "vm0")
+
+    assert balanced.get().status_code == 200
+
+
 def test_a_member_drained_while_down_comes_back(
     hook: HaproxyHook, app: tuple[int, type[App]]
 ) -> None:

@@ -55,6 +55,14 @@ def test_a_status_becomes_a_state(status: str, check: str, state: str) -> None:
     assert member(rows["vm1"], 0).state == state
 
 
+def test_a_member_with_weight_0_is_drained() -> None:
+    """HAProxy calls it UP."""
+    rows = rows_of(stat("UP", "L7OK", weight="0"), "shop")
+
+    assert rows is not None
+    assert member(rows["vm1"], 0).state == "drain"
+
+
 def test_troubles_are_added_up() -> None:
     """5xx, failed connections, broken answers and retries; empty columns are none."""
     text = stat("UP", "L7OK", hrsp_2xx="90", hrsp_5xx="3", econ="1", eresp="2", wretr="4")
