@@ -23,6 +23,10 @@ from lab.opennebula.rights import refuse_locked, require
 from lab.opennebula.scheduler import system_datastores
 from lab.opennebula.steps import now
 
+_CONFIGURATION = (
+    "OS", "FEATURES", "INPUT", "GRAPHICS", "VIDEO", "RAW", "CPU_MODEL", "CONTEXT", "TPM",
+)  # fmt: skip
+
 
 def actor(call: Call) -> Actor:
     """Who calls, for the HISTORY record."""
@@ -68,8 +72,8 @@ def deploy(call: Call) -> int:
     world, vm = call.world, own(call, "ADMIN")
     host = world.hosts.get(call.i(1))
     if vm.state not in (n.PENDING, n.HOLD):
-        text = f"This action is not available for state {n.vm_state_name(vm.state, vm.lcm)}"
-        raise OneError(ACTION, f"Deploy action is not available for state {text.split()[-1]}")
+        state = n.vm_state_name(vm.state, vm.lcm)
+        raise OneError(ACTION, f"Deploy action is not available for state {state}")
     lack = lacking(world, vm, host) if call.b(2) else ""
     if lack:
         where = f"virtual machine [{vm.id}] does not fit in host [{host.id}]."
@@ -108,6 +112,8 @@ def updateconf(call: Call) -> int:
         fresh = context.rebuild(vm, given, call.world.users.get(vm.uid))
         old = (vm.template.vector("CONTEXT") or {}) if call.i(2) == MERGE else {}
         body.put("CONTEXT", {**old, **fresh})
+    if call.i(2) != MERGE:
+        vm.template.discard(*_CONFIGURATION)  # what is not in the text is gone
     vm.template.merge(body)
     call.world.vms.save(vm)
     if (vm.state, vm.lcm) == (n.ACTIVE, n.RUNNING) and given is not None:
