@@ -111,12 +111,15 @@ class NamespaceDriver:
         self._threads.submit(self._run, job, finish)
 
     def _run(self, job: Job, finish: Finish) -> None:
+        """Whatever happens, the VM has to leave its state: `finish` is called."""
+        failure: str | None = "the driver broke"
         try:
             self._verbs[job.operation](job)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the VM has to leave its state
-            finish(f"{type(error).__name__}: {error}")
-        else:
-            finish(None)
+            failure = None
+        except (RuntimeError, OSError, ValueError) as error:  # MachineError is a RuntimeError
+            failure = f"{type(error).__name__}: {error}"
+        finally:
+            finish(failure)
 
     def deploy_id(self, job: Job) -> str:
         """The machine's name: VM names are not unique, ids are."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import random
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -108,7 +108,7 @@ class Dispatcher:
 
     def __init__(self, world: World, machine: Machine) -> None:
         self.world, self.machine = world, machine
-        self._request = itertools.count(random.randrange(10000))  # noqa: S311 - only a number
+        self._request = itertools.count(secrets.randbelow(10000))
 
     def __call__(self, body: bytes) -> bytes:
         """Answer one call. Raises LostAnswer when a switch says so."""

@@ -55,14 +55,14 @@ class _Parser:
         return result
 
     def one(self) -> bool:
-        token = self._take()
-        if token == "!":  # noqa: S105 - a token of an expression
+        word = self._take()
+        if word == "!":
             return not self.one()
-        if token == "(":  # noqa: S105 - as above
+        if word == "(":
             result = self.either()
             self._take()
             return result
-        return self._compare(token, self._take(), self._take().strip('"'))
+        return self._compare(word, self._take(), self._take().strip('"'))
 
     def _compare(self, name: str, operator: str, wanted: str) -> bool:
         has = self.host.get(name.strip('"').upper(), "")

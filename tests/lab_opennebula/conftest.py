@@ -54,8 +54,8 @@ class Front:
     def ask(self, method: str, *params: Any) -> list[Any]:
         """The whole array of an answer."""
         body = xmlrpc.client.dumps((self.session, *params), method)
-        answer: list[Any] = xmlrpc.client.loads(self.post(body.encode()))[0][0]  # type: ignore[assignment]
-        return answer
+        answers: Any = xmlrpc.client.loads(self.post(body.encode()))[0]
+        return list(answers[0])
 
     def do(self, method: str, *params: Any) -> Any:
         """The value of a call that has to succeed."""

@@ -1,15 +1,16 @@
 """The life of a VM."""
 
 import re
-import xml.etree.ElementTree as ET
+from xml.etree.ElementTree import Element
 
 import pytest
 
+from lab.opennebula.xmlin import read_xml
 from tests.lab_opennebula.conftest import Front, wait_until
 
 
-def _xml(front: Front, vm: int) -> ET.Element:
-    return ET.fromstring(front.do("one.vm.info", vm))  # noqa: S314 - our own server wrote it
+def _xml(front: Front, vm: int) -> Element:
+    return read_xml(front.do("one.vm.info", vm))
 
 
 def test_held_vm_runs_and_ends(front: Front) -> None:
