@@ -8,9 +8,16 @@ from typing import Any
 from airflow.sdk import Param
 
 from include.catalogue.model import Service
+from snowmelt.why import say_why
 
-# a step that fails for a passing reason is tried again within half a minute
-DEFAULTS: dict[str, Any] = {"retries": 3, "retry_delay": timedelta(seconds=5)}
+# a step that fails for a passing reason is tried again after 5 s, then 10, 20, 40 and 60 s
+DEFAULTS: dict[str, Any] = {
+    "retries": 5,
+    "retry_delay": timedelta(seconds=5),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=1),
+    "on_failure_callback": say_why,
+}
 
 # what Debian and RPM accept as a version; Python's `$` alone would let a newline follow
 VERSION = r"^[0-9][A-Za-z0-9.+~:-]*$(?!\n)"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from include.enrolment import objection
 from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.hooks.puppet_ca import PuppetCaHook
+from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.links import PuppetReportLink
 from snowmelt.operators.base import deadline
 from snowmelt.operators.step import StepOperator
@@ -36,29 +37,34 @@ class EnrolInPuppet(StepOperator):
     def sign(self, context: Context, event: dict[str, Any]) -> Any:
         """Sign the request if it carries this VM's token; a refused one stays unsigned."""
         self.settle(event)
-        self._ensure_signed()
+        stale = self._ensure_signed()
         return self.wait(
             context,
             GoodReportTrigger(
                 conn_id=self.connections.puppetdb,
                 certname=self.vm["fqdn"],
                 peers=[vm.fqdn for vm in self.plan.new],
+                stale=stale,
                 deadline=deadline(self.service.puppet.enrol_deadline),
             ),
         )
 
-    def _ensure_signed(self) -> None:
+    def _ensure_signed(self) -> str:
+        """Return the hash of the report that an earlier VM of this name left behind, or ""."""
         ca, fqdn = PuppetCaHook(self.connections.puppet_ca), self.vm["fqdn"]
         request = ca.request(fqdn)
         if request is None:
             self._must_be_signed(ca)
-            return
+            return ""
         reason = objection(request, fqdn, self.plan.rollout, ca.enrolment_key, datetime.now(UTC))
         if reason:
             raise Refused(f"the certificate request of {fqdn} stays unsigned: {reason}")
+        # who has no certificate yet has sent no report: what there is came from another VM
+        stale = PuppetDbHook(self.connections.puppetdb).last_reports([fqdn]).get(fqdn)
         ttl_s = int(self.service.puppet.certificate_ttl.total_seconds())
         certificate, outcome = ca.ensure_signed(request, ttl_s)
         self.log.info("%s certificate of %s, %s", outcome, fqdn, certificate.fingerprint)
+        return stale.report_hash if stale else ""
 
     def _must_be_signed(self, ca: PuppetCaHook) -> None:
         certificate = ca.certificate(self.vm["fqdn"])

@@ -34,16 +34,22 @@ class CertificateAskedTrigger(WaitTrigger):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class GoodReportTrigger(WaitTrigger):
-    """Wait for the first good Puppet report of *certname*; *peers* are looked at in one query."""
+    """Wait for the first good Puppet report of *certname*; *peers* are looked at in one query.
+
+    The report with the hash *stale* is not this VM's: it was there before it had a certificate.
+    """
 
     conn_id: str
     certname: str
     peers: list[str]
+    stale: str = ""
     interval: float = 1.0
     failing_since: float = field(default=0.0, init=False)
 
     async def check(self) -> Verdict:
         report = (await self._reports()).get(self.certname)
+        if report and report.report_hash == self.stale:
+            report = None
         if report is None or report.status != "failed":
             self.failing_since = 0.0
         else:
