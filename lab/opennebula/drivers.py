@@ -6,6 +6,7 @@ epilog, save, restore, keep, destroy, context.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -84,6 +85,7 @@ class NamespaceDriver:
         self.root, self.timeout = root, shutdown_timeout
         self._machines: Machines | None = None
         self._threads = ThreadPoolExecutor(16, "namespace")
+        self._ended = threading.Event()
         self._verbs: dict[str, Callable[[Job], None]] = {
             "prolog": self._destroy,  # what a killed server left half made
             "boot": self._boot,
@@ -131,6 +133,7 @@ class NamespaceDriver:
 
     def stop(self) -> None:
         """Let go of waiting threads; the VMs stay."""
+        self._ended.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _boot(self, job: Job) -> None:
@@ -159,7 +162,8 @@ class NamespaceDriver:
         while self.machines.is_running(name):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the guest did not shut down in {self.timeout:g} s")
-            time.sleep(0.2)
+            if self._ended.wait(0.2):
+                raise TimeoutError("the server ends")
 
     def _stop(self, job: Job) -> None:
         if self.machines.exists(machine_name(job.vm_id)):

@@ -5,10 +5,12 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 log = logging.getLogger(__name__)
+PATIENCE = 1.0  # seconds for calls under way when the server ends
 Handler = Callable[[socket.socket], None]
 
 
@@ -68,6 +70,9 @@ class Listener:
         self.close()
         with self._ready:
             self._ready.notify_all()
+        deadline = time.monotonic() + PATIENCE
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
         if isinstance(self.address, Path):
             self.address.unlink(missing_ok=True)
 

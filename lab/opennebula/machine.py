@@ -29,6 +29,7 @@ class Machine:
             "namespace": NamespaceDriver(settings.vms, settings.shutdown_timeout),
         }
         self.cache = VmCache(world)
+        self._stopped = False
         self._serial: dict[int, int] = {}
 
     def start(self) -> None:
@@ -42,7 +43,9 @@ class Machine:
         self.world.after(WATCH, self._watch)
 
     def stop(self) -> None:
-        """The server ends."""
+        """The server ends; what is under way is forgotten, not failed."""
+        with self.world.lock:
+            self._stopped = True
         for driver in self.drivers.values():
             driver.stop()
 
@@ -88,7 +91,8 @@ class Machine:
     def _run(self, job: Job, serial: int, fails: bool) -> None:
         def finish(error: str | None) -> None:
             with self.world.change():
-                self._finish(job, serial, error)
+                if not self._stopped:  # else the next start takes it up again
+                    self._finish(job, serial, error)
 
         if fails:
             finish(f"{job.operation} told to fail")

@@ -77,9 +77,9 @@ class Server:
 
     def stop(self) -> None:
         """Stop serving; state is on disk after every change anyway."""
+        self.world.board.clear()  # calls that hang let go
         for part in (self.rpc, self.onegate, self.admin):
             part.listener.stop()
-        self.world.board.clear()
         self.world.clock.stop()
         self.machine.stop()
         self.bus.stop()
