@@ -15,6 +15,7 @@ from airflow.sdk.definitions.taskgroup import MappedTaskGroup
 from airflow.sdk.exceptions import ParamValidationError
 
 from include.catalogue import load_service, service_names
+from snowmelt.why import say_why
 from tests.dags.conftest import DAGS, Catalogue
 
 pytestmark = pytest.mark.usefixtures("no_network", "no_database")
@@ -103,10 +104,17 @@ def test_one_rollout_of_a_service_at_a_time_and_only_when_asked(dag: DAG) -> Non
     assert dag.schedule is None
 
 
-def test_a_passing_failure_is_tried_again_soon(dag: DAG) -> None:
+def test_a_passing_failure_is_tried_again_soon_and_for_some_minutes(dag: DAG) -> None:
     for task in dag.tasks:
-        assert task.retries == 3
+        assert task.retries >= 3
         assert task.retry_delay.total_seconds() <= 30
+        assert task.max_retry_delay
+        assert task.max_retry_delay.total_seconds() <= 60
+
+
+def test_every_task_says_in_its_last_line_why_it_failed(dag: DAG) -> None:
+    for task in dag.tasks:
+        assert list(task.on_failure_callback) == [say_why]
 
 
 def test_the_steps_of_a_vm_are_a_mapped_group(dag: DAG) -> None:

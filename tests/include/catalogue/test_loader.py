@@ -86,9 +86,9 @@ def test_text_that_is_no_yaml_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_a_duration_without_a_unit_is_named_with_examples(tmp_path: Path) -> None:
-    """90 what?"""
-    assert _problems(tmp_path, _GOOD.replace("deadline: 90s", "deadline: 90")) == [
-        'shop.yaml: drain.deadline: write a number and a unit: "90s", "10m", "24h" or "7d"'
+    """10 what?"""
+    assert _problems(tmp_path, _GOOD.replace("idle: 10s", "idle: 10")) == [
+        'shop.yaml: drain.idle: write a number and a unit: "90s", "10m", "24h" or "7d"'
     ]
 
 

@@ -1,0 +1,37 @@
+"""The last line of a failed task's log says why."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from snowmelt.errors import Refused
+from snowmelt.why import say_why
+
+
+def context(error: BaseException | None) -> Any:
+    return {"ti": SimpleNamespace(task_id="canary.enrol_in_puppet"), "exception": error}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Refused("no token"), "canary.enrol_in_puppet failed: no token"),
+        (ValueError("one\ntwo"), "canary.enrol_in_puppet failed: one | two"),
+    ],
+)
+def test_the_reason_is_one_line(
+    error: Exception, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    say_why(context(error))
+
+    assert caplog.record_tuples == [("snowmelt.why", logging.ERROR, told)]
+
+
+def test_a_task_that_was_killed_has_no_reason(caplog: pytest.LogCaptureFixture) -> None:
+    say_why(context(None))
+
+    assert len(caplog.records) == 1
