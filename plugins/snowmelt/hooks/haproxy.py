@@ -21,7 +21,14 @@ from snowmelt.errors import (
 from snowmelt.hooks.balancer import Balancer
 from snowmelt.hooks.connection import tried
 from snowmelt.hooks.haproxy_socket import TlsAddress, ask, unix
-from snowmelt.hooks.haproxy_text import NOT_CHECKED, Row, member, rows_of, used_sessions
+from snowmelt.hooks.haproxy_text import (
+    NOT_CHECKED,
+    Row,
+    member,
+    rows_of,
+    sticky_keys,
+    used_sessions,
+)
 
 # Checked every 0.5 s, two good ones make it up. Weight 0 until its state is known, see `_join`.
 _CHECK = "check inter 500ms fastinter 200ms rise 2 fall 2 weight 0 pool-purge-delay 1s"
@@ -29,6 +36,7 @@ _WEIGHT = 100
 # A name becomes part of a command line, where ";" and line ends begin the next command.
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")
+_CLEARED_AT_ONCE = 200  # a command line has to fit into tune.bufsize, 16 KiB
 # What `ask` gets back when a command did its work.
 _DONE = frozenset({"", "New server registered.", "Server deleted."})
 
@@ -50,6 +58,7 @@ _TEXTS: tuple[tuple[str, type[SnowmeltError]], ...] = (
     ("Already exists a server", Conflict),
     ("Only servers in maintenance", Busy),
     ("Server still has connections", Busy),
+    ("Entry currently in use", Busy),
     ("Permission denied", NotAllowed),
 )
 
@@ -119,10 +128,25 @@ class HaproxyHook(Balancer):
             self._server(pool, name, "state maint")
             if cut:
                 self._do(f"shutdown sessions server {pool}/{name}")
+            self._forget_sessions(pool, name)
             self._do(f"del server {pool}/{name}")
         except Missing:
             return Outcome.UNCHANGED  # another try of the same task was faster
         return Outcome.REMOVED
+
+    def _forget_sessions(self, pool: str, name: str) -> None:
+        """Clear the stick-table of a member that goes: its entries would outlive it by `expire`.
+
+        By key, not by `data.server_id`: ids are given again, and after a reload an entry may still
+        have the one that its server had before.
+        """
+        keys = sticky_keys(self._table(pool), name)
+        for first in range(0, len(keys), _CLEARED_AT_ONCE):
+            some = keys[first : first + _CLEARED_AT_ONCE]
+            answer = ask(self._connect, ";".join(f"clear table {pool} key {key}" for key in some))
+            if answer.strip():
+                raise error_for(answer.strip())
+        self.log.info("HAProxy: %d sessions of %s/%s forgotten", len(keys), pool, name)
 
     def _add(self, pool: str, name: str, address: str, port: int) -> Outcome:
         if not _ADDRESS.fullmatch(address):

@@ -15,6 +15,7 @@ Row = Mapping[str, str]
 
 NOT_CHECKED = ("INI", "")  # check_status before the first check
 _NOT_SERVERS = frozenset({"FRONTEND", "BACKEND"})
+_KEY = re.compile(r" key=(?P<key>[A-Za-z0-9_.-]+) use=.*\bserver_key=(?P<server>\S+)")
 _ENTRY = re.compile(r" use=(?P<use>\d+) exp=(?P<left_ms>\d+) .*\bserver_key=(?P<server>\S+)")
 
 
@@ -38,6 +39,15 @@ def used_sessions(table: str, expire_s: float, idle_s: float) -> Counter[str]:
         if entry and _in_use(int(entry["use"]), int(entry["left_ms"]), expire_s, idle_s):
             count[entry["server"]] += 1
     return count
+
+
+def sticky_keys(table: str, name: str) -> list[str]:
+    """Return the keys of the stick-table entries that point at a server.
+
+    Keys are cookies, so anybody may have chosen them: what could end a command is left out.
+    """
+    entries = (_KEY.search(line) for line in table.splitlines())
+    return [entry["key"] for entry in entries if entry and entry["server"] == name]
 
 
 def _in_use(use: int, left_ms: int, expire_s: float, idle_s: float) -> bool:

@@ -15,6 +15,7 @@ from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing, Refused, Unreachable
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.hooks.haproxy import HaproxyHook
+from snowmelt.hooks.haproxy_text import sticky_keys
 from tests.plugins.snowmelt.hooks.conftest import Connect
 from tests.plugins.snowmelt.hooks.servers import (
     App,
@@ -269,6 +270,27 @@ def test_connections_are_cut_on_request(
 
     client.join()
     assert answers != [200]
+
+
+def test_the_sessions_of_a_removed_member_are_forgotten(
+    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
+) -> None:
+    """And those of the others are kept, however many there are."""
+    join(hook, "vm0", app[0])
+    for number in range(3):
+        balanced.get(SESSIONID=f"old{number}")
+    balanced.get()
+    gone = sticky_keys(hook._table("shop"), "vm0")
+    hook.drain("shop", "vm0")
+    join(hook, "vm1", app[0])
+    balanced.get()
+
+    until(lambda: removed(hook, "vm0"))
+
+    table = hook._table("shop")
+    assert gone
+    assert sticky_keys(table, "vm0") == []
+    assert sticky_keys(table, "vm1") != []
 
 
 def removed(hook: HaproxyHook, name: str, cut: bool = False) -> bool:

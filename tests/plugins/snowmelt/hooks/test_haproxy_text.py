@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from snowmelt.hooks.haproxy_text import member, rows_of, used_sessions
+from snowmelt.hooks.haproxy_text import member, rows_of, sticky_keys, used_sessions
 
 COLUMNS = (
     "pxname,svname,scur,status,weight,lastchg,check_status,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,"
@@ -89,3 +89,17 @@ def test_a_session_counts_until_it_was_idle_long_enough() -> None:
 def test_a_table_that_keeps_longer_than_configured_here_looks_busy() -> None:
     """The safe side: nobody is cut off, the drain ends at its deadline."""
     assert used_sessions(TABLE, expire_s=600, idle_s=60)["vm1"] == 2
+
+
+def test_a_cookie_that_would_end_the_command_is_never_put_into_one() -> None:
+    """Keys of the stick-table are cookies: anybody can choose them."""
+    table = "\n".join(
+        [
+            "# table: shop, type: string, size:1024, used:3",
+            "0x1: key=0a1b use=0 exp=100 server_id=1 server_key=vm0",
+            "0x2: key=a;shutdown use=0 exp=100 server_id=1 server_key=vm0",
+            "0x3: key=ffff use=0 exp=100 server_id=2 server_key=vm1",
+        ]
+    )
+
+    assert sticky_keys(table, "vm0") == ["0a1b"]
