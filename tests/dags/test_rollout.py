@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -107,14 +108,13 @@ def test_one_rollout_of_a_service_at_a_time_and_only_when_asked(dag: DAG) -> Non
 def test_a_passing_failure_is_tried_again_soon_and_for_some_minutes(dag: DAG) -> None:
     for task in dag.tasks:
         assert task.retries >= 3
-        assert task.retry_delay.total_seconds() <= 30
-        assert task.max_retry_delay
-        assert task.max_retry_delay.total_seconds() <= 60
+        assert task.retry_delay <= timedelta(seconds=30)
+        assert task.max_retry_delay == timedelta(minutes=1)
 
 
 def test_every_task_says_in_its_last_line_why_it_failed(dag: DAG) -> None:
     for task in dag.tasks:
-        assert list(task.on_failure_callback) == [say_why]
+        assert task.on_failure_callback in (say_why, [say_why])
 
 
 def test_the_steps_of_a_vm_are_a_mapped_group(dag: DAG) -> None:
