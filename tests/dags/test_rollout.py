@@ -107,7 +107,7 @@ def test_one_rollout_of_a_service_at_a_time_and_only_when_asked(dag: DAG) -> Non
 
 def test_a_passing_failure_is_tried_again_soon_and_for_some_minutes(dag: DAG) -> None:
     for task in dag.tasks:
-        assert task.retries >= 3
+        assert (task.retries or 0) >= 3
         assert task.retry_delay <= timedelta(seconds=30)
         assert task.max_retry_delay == timedelta(minutes=1)
 
