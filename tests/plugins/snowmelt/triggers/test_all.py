@@ -80,7 +80,7 @@ async def test_it_only_looks(world: FakeWorld, number: int) -> None:
 async def test_it_never_blocks_the_loop(world: FakeWorld, number: int) -> None:
     two_old(world)
     for verb in LOOKS:
-        world.slow[verb] = 0.3
+        world.slow[verb] = 0.6
     trigger = examples(limit_s=0, now=world.clock.now)[number]
 
     assert len(await events(trigger)) == 1

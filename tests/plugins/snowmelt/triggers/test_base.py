@@ -92,7 +92,7 @@ async def test_a_look_that_blocks_the_loop_is_caught(caplog: pytest.LogCaptureFi
     @dataclass(kw_only=True, eq=False, repr=False)
     class Blocking(Scripted):
         async def check(self) -> Verdict:
-            block(0.3)
+            block(0.6)
             return done("there")
 
     await asyncio.create_task(events(Blocking(deadline=time.time())))
