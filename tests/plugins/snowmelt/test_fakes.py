@@ -13,14 +13,8 @@ from snowmelt.hooks.nameserver import NameServerHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
-from tests.plugins.snowmelt.fakes import (
-    FakeBalancer,
-    FakeMonitoring,
-    FakeNameServer,
-    FakeOpenNebula,
-    FakePuppetCa,
-    FakePuppetDb,
-)
+from tests.plugins.snowmelt.fake_machines import FakeOpenNebula, FakePuppetCa, FakePuppetDb
+from tests.plugins.snowmelt.fakes import FakeBalancer, FakeMonitoring, FakeNameServer
 
 PAIRS = [
     (OpenNebulaHook, FakeOpenNebula),
