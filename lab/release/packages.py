@@ -52,7 +52,7 @@ RELEASES = (
     Release("1.1"),
     Release("1.2", {"fail_health_after": "3"}),  # starts, then its health check fails
     Release("1.3", installs=False),  # its package does not install
-    Release("1.4", {"error_every": "50", "crowd": "15"}),  # healthy, fails under load only
+    Release("1.4", {"error_every": "50", "crowd": "55"}),  # healthy, fails under load only
 )
 
 

@@ -29,7 +29,7 @@ def service(places: Places) -> Service:
         "--listen": f"{SERVICES_IP}:{PORT}",
         "--onegate": f"{SERVICES_IP}:5030",
         "--onegate-endpoint": f"http://{SERVICES_IP}:5030",
-        "--events": f"tcp://{SERVICES_IP}:2101",
+        "--events": "tcp://127.0.0.1:2101",  # it shows whole templates, tokens too: not for VMs
         "--admin-socket": str(home / "admin.sock"),
         "--password-file": str(places.secrets / "oneadmin"),
     }

@@ -17,6 +17,7 @@ from lab.demo import world as worlds
 from lab.demo.scene import DAG
 from lab.load.process import Load, clicking
 from lab.settings import CHECKOUT
+from tests.lab.service import Shop
 
 Clicking = Callable[..., AbstractContextManager[Load]]
 
@@ -63,3 +64,9 @@ def rolled(airflow: Airflow) -> Callable[..., tuple[str, str]]:
         return run_id, airflow.wait_for_run(DAG, run_id, seconds)
 
     return roll
+
+
+@pytest.fixture
+def shop(airflow: Airflow, beside: Beside, load: Clicking) -> Shop:
+    """The example service, with the systems around it."""
+    return Shop(airflow, beside, load)

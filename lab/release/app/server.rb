@@ -13,8 +13,8 @@ LOCK = Mutex.new
 SESSIONS = {} # id => [number of requests, time of the last one]
 FAIL_HEALTH_AFTER = CONF['fail_health_after']&.to_f # seconds after the start; release 1.2
 ERROR_EVERY = CONF['error_every'].to_i # one request in so many is answered 500; release 1.4 ...
-CROWD = CONF.fetch('crowd', '15').to_i # ... once more than this many sessions were active
-CROWD_SECONDS = 10 # ... within this time
+CROWD = CONF.fetch('crowd', '55').to_i # ... once more than this many sessions were active
+CROWD_SECONDS = 2 # ... within this time
 REASONS = { 200 => 'OK', 500 => 'Internal Server Error', 503 => 'Service Unavailable' }.freeze
 
 def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)

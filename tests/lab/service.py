@@ -1,0 +1,107 @@
+"""What the end-to-end tests ask of a rollout: did anyone notice, and what is left?"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from lab.airflow.beside import Beside
+from lab.airflow.client import ENDED, Airflow, Task
+from lab.demo import world as worlds
+from lab.demo.follow import reasons
+from lab.demo.scene import DAG, SERVICE
+from lab.opennebula.switches import Switches
+from lab.settings import places
+
+Clicking = Callable[..., Any]
+BUSY = frozenset({"running", "deferred"})
+
+
+@dataclass
+class Shop:
+    """The service under test, with the systems around it."""
+
+    airflow: Airflow
+    beside: Beside
+    clicking: Clicking
+
+    def world(self) -> worlds.World:
+        return worlds.snapshot()
+
+    def vms(self) -> tuple[worlds.Vm, ...]:
+        return worlds.vms_of(self.world(), SERVICE)
+
+    def ensure(self, release: str) -> tuple[worlds.Vm, ...]:
+        """Bring the service to *release*, which costs nothing when it is there. Return its VMs."""
+        state, _ = self.roll(release=release, replicas=2, replace="outdated")
+        assert state == "success"
+        return self.vms()
+
+    def roll(self, seconds: float = 400, **params: Any) -> tuple[str, str]:
+        """Run a rollout to its end. Return its state and its run id."""
+        run_id = self.airflow.trigger(DAG, **params)
+        return self.airflow.wait_for_run(DAG, run_id, seconds), run_id
+
+    def tasks(self, run_id: str) -> list[Task]:
+        return self.airflow.tasks(DAG, run_id)
+
+    def why(self, run_id: str) -> str:
+        """Return the last log line of the task that failed first."""
+        return reasons(self.airflow, DAG, run_id)[0]
+
+    def log(self, run_id: str, step: str) -> str:
+        """Return all that a step has logged, of all VMs."""
+        tasks = [task for task in self.tasks(run_id) if task.step == step and task.started]
+        return "\n".join(line for task in tasks for line in self.airflow.log(DAG, run_id, task))
+
+    def wait_for_step(self, run_id: str, step: str, *, states: frozenset[str] = BUSY) -> Task:
+        """Return a task of *step* as soon as it is in one of *states*."""
+        until = time.monotonic() + 300
+        while time.monotonic() < until:
+            found = [t for t in self.tasks(run_id) if t.step == step and t.state in states]
+            if found:
+                return found[0]
+            assert self.airflow.state(DAG, run_id) not in ENDED, f"{run_id} ended before {step}"
+            time.sleep(0.1)
+        raise TimeoutError(f"{step} was never in {states}")
+
+    @contextmanager
+    def under_load(self) -> Iterator[None]:
+        """Let clients click meanwhile; not one of them may notice anything."""
+        with self.clicking() as load:
+            time.sleep(3)
+            yield
+            time.sleep(2)
+        totals = load.totals()
+        assert totals["requests"] > 500
+        assert (totals["failed"], totals["lost_sessions"]) == (0, 0), totals["failures"]
+
+    @property
+    def switches(self) -> Switches:
+        """The front-end's failure switches and counters."""
+        return Switches(places().of("opennebula") / "admin.sock")
+
+    def refusal(self, **params: Any) -> str:
+        """Return what the API says to *params* that do not fit the form."""
+        with pytest.raises(httpx.HTTPStatusError) as refused:
+            self.airflow.trigger(DAG, **params)
+        return f"{refused.value.response.status_code} {refused.value.response.text}"
+
+    def last_run(self, **params: Any) -> str:
+        """Return the id of the last run with these params."""
+        runs = self.airflow.get(f"/dags/{DAG}/dagRuns", limit=50, order_by="-run_after")["dag_runs"]
+        return str(next(r["dag_run_id"] for r in runs if params.items() <= r["conf"].items()))
+
+
+def signed_more_than_once() -> list[str]:
+    """Return the VMs for which the CA has ever signed a second certificate."""
+    inventory = next(places().of("puppet").rglob("inventory.txt")).read_text()
+    names = Counter(line.rpartition("/CN=")[2] for line in inventory.splitlines())
+    return [name for name, times in names.items() if times > 1 and name.startswith(SERVICE)]

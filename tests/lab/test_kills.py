@@ -1,0 +1,40 @@
+"""`kill -9` in the middle of a rollout: it ends well, and nobody outside notices."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.airflow import faults
+from lab.demo import world as worlds
+from lab.demo.scene import DAG
+from tests.lab.service import Shop, signed_more_than_once
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+
+STEPS = ("create_vm", "enrol_in_puppet", "drain")
+
+
+def kill(shop: Shop, run_id: str, victim: str, step: str) -> None:
+    if victim == "task":
+        faults.kill_task(shop.wait_for_step(run_id, step, states=frozenset({"running"})).id)
+    else:
+        shop.wait_for_step(run_id, step)
+        faults.kill_process(shop.beside.supervisor, victim)
+
+
+@pytest.mark.parametrize("victim", ["task", "triggerer", "scheduler"])
+def test_a_rollout_survives_kills_in_three_steps(shop: Shop, victim: str) -> None:
+    old = shop.ensure("1.0")
+    with shop.under_load():
+        run_id = shop.airflow.trigger(DAG, release="1.1", replace="all")
+        for step in STEPS:
+            kill(shop, run_id, victim, step)
+        state = shop.airflow.wait_for_run(DAG, run_id, 600)
+
+    now = shop.world()
+    new = worlds.vms_of(now, "shop")
+    assert state == "success", shop.why(run_id)
+    assert sorted(vm.name[-1] for vm in new) == ["0", "1"]
+    assert worlds.traces(now, old) == []
+    assert signed_more_than_once() == []
+    shop.ensure("1.0")

@@ -1,0 +1,98 @@
+"""A release goes out, and nobody outside notices."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.demo import world as worlds
+from lab.demo.report import gaps, worked
+from lab.demo.scene import DAG
+from tests.lab.service import Shop, signed_more_than_once
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+
+
+def test_a_release_goes_out_unnoticed_and_nothing_is_left_of_the_old_vms(shop: Shop) -> None:
+    old = shop.ensure("1.0")
+    with shop.under_load():
+        state, run_id = shop.roll(release="1.1", replace="all")
+
+    now = shop.world()
+    new = worlds.vms_of(now, "shop")
+    assert state == "success"
+    assert [vm.release for vm in new] == ["1.1", "1.1"]
+    assert worlds.traces(now, old) == []
+    assert signed_more_than_once() == []
+    assert len(shop.tasks(run_id)) <= 12 * len(old)
+
+
+def test_dependent_tasks_follow_each_other_within_a_second(shop: Shop) -> None:
+    """Read from the last rollout that replaced VMs: half of the gaps are under a second."""
+    runs = shop.airflow.get(f"/dags/{DAG}/dagRuns", limit=20, order_by="-run_after")["dag_runs"]
+    last = next(
+        r for r in runs if r["state"] == "success" and len(shop.tasks(r["dag_run_id"])) > 20
+    )
+    rows = shop.airflow.get(f"/dags/{DAG}/tasks")["tasks"]
+    after = {row["task_id"]: row["downstream_task_ids"] for row in rows}
+
+    tasks = worked(shop.tasks(last))
+    every = sorted(gap for found in gaps(tasks, after).values() for gap in found)
+
+    assert every[len(every) // 2] < 1.0
+
+
+def test_a_dry_run_prints_the_plan_and_changes_nothing(shop: Shop) -> None:
+    shop.ensure("1.1")
+    before = shop.world()
+    state, run_id = shop.roll(release="1.0", dry_run=True)
+
+    assert state == "success"
+    assert worlds.changes(before, shop.world()) == []
+    assert "shop: release 1.0 (blue_green" in shop.log(run_id, "plan")
+    assert "dry run: nothing is changed" in shop.log(run_id, "plan")
+
+
+def test_at_the_wanted_state_nothing_is_done_and_the_log_says_so(shop: Shop) -> None:
+    shop.ensure("1.1")
+    before = shop.world()
+    state, run_id = shop.roll(release="1.1", replace="outdated")
+
+    assert state == "success"
+    assert worlds.changes(before, shop.world()) == []
+    assert "nothing to do" in shop.log(run_id, "plan")
+
+
+def test_the_lost_answer_of_instantiate_makes_no_second_vm(shop: Shop) -> None:
+    """Each slot is asked for once; what was made without an answer is found by its name."""
+    old = shop.ensure("1.1")
+    shop.switches.reset()
+    shop.switches.set("lose-answer", "one.template.instantiate", times=2)
+    try:
+        with shop.under_load():
+            state, _ = shop.roll(release="1.0", replace="all")
+    finally:
+        shop.switches.clear()
+
+    now, counted = shop.world(), shop.switches.counters()
+    assert state == "success"
+    assert counted["calls"]["one.template.instantiate"] == 2
+    assert counted["peak_connections"] <= 4
+    assert len(worlds.vms_of(now, "shop")) == 2
+    assert worlds.traces(now, old) == []
+
+
+@pytest.mark.parametrize("field", ["release", "replicas", "replace"])
+def test_a_wrong_param_is_refused_before_the_run_starts(shop: Shop, field: str) -> None:
+    wrong = {"release": "latest please", "replicas": -1, "replace": "some"}[field]
+
+    assert shop.refusal(**{field: wrong}).startswith("400")
+
+
+def test_every_connection_answers_the_test_button(shop: Shop) -> None:
+    said = {}
+    for connection in shop.airflow.get("/connections", limit=50)["connections"]:
+        answer = shop.airflow.test_connection(connection)
+        said[connection["connection_id"]] = (answer["status"], answer["message"])
+
+    assert len(said) == 6
+    assert {status for status, _ in said.values()} == {True}, said
