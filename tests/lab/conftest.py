@@ -27,7 +27,7 @@ def beside() -> Beside:
     """The lab and Airflow, brought up unless they run. They stay up: the next run is quick."""
     subprocess.run([sys.executable, "-m", "lab", "up"], cwd=CHECKOUT, check=True)
     beside = Beside()
-    beside.start(lambda _: None)
+    beside.start(lambda _: None).close()
     return beside
 
 
