@@ -47,7 +47,7 @@ check: $(PYTHON)  ## Format, lint, types, unit tests: what has to be clean befor
 	@echo "check: format" && .venv/bin/ruff format --check --quiet .
 	echo "check: lint" && .venv/bin/ruff check --quiet .
 	echo "check: types" && .venv/bin/mypy --no-error-summary $(CODE)
-	echo "check: unit tests" && $(PY) -m pytest -m "$(UNIT)"
+	echo "check: unit tests" && $(PY) -m pytest -m "$(UNIT)" -n auto --dist loadfile
 
 test: $(PACKAGES) check contract  ## Everything: check, contract suite, end to end in the lab
 	@$(ROOT) $(PY) -m lab up
