@@ -59,19 +59,23 @@ class Door:
             descriptor = listening.fileno()
             forward = ("-m", "lab.airflow.forward", "--fd", str(descriptor))
             command = programs.as_lab(self.place, *forward, "--to", f"127.0.0.1:{API_PORT}")
-            process = self._spawn(command, environment, descriptor)
+            pid = self._spawn(command, environment, descriptor)
             self.port_file.write_text(str(listening.getsockname()[1]))
-        self.pid_file.write_text(str(process.pid))
+        self.pid_file.write_text(str(pid))
         return self.port
 
-    def _spawn(
-        self, command: list[str], environment: dict[str, str], descriptor: int
-    ) -> subprocess.Popen[bytes]:
-        with (self.place.logs / "forward.log").open("ab") as log:
-            return subprocess.Popen(
-                command, cwd=self.place.checkout, env=environment, pass_fds=[descriptor],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+    def _spawn(self, command: list[str], environment: dict[str, str], descriptor: int) -> int:
+        """Start *command* as nobody's child: it outlives us, and nobody has to wait for it."""
+        orphaned = ["sh", "-c", 'setsid "$@" </dev/null >>"$LOG" 2>&1 & echo $!', "sh", *command]
+        started = subprocess.run(
+            orphaned,
+            cwd=self.place.checkout,
+            env={**environment, "LOG": str(self.place.logs / "forward.log")},
+            pass_fds=[descriptor],
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        return int(started.stdout)
 
     def close(self) -> None:
         """Stop the forwarder."""
