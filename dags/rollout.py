@@ -1,7 +1,8 @@
 """Move one service from what is seen to what is wanted, with no effect outside.
 
 Deploy: `release=1.1`. Rotate: no parameters. Scale: `replicas=4, replace=none`. Roll back:
-`release=<last good>`. Retire the service: `replicas=0`. Look first: `dry_run=true`.
+`release=<last good>`. Retire the service: `replicas=0`. One VM: `slots=[1]`. Look first:
+`dry_run=true`.
 
 1. `plan` says which VMs come and go, and why.
 2. Each new VM: `create_vm`, `publish_dns`, `enrol_in_puppet`, `monitor_vm`, `join_balancer`.

@@ -20,6 +20,7 @@ class Goal:
     release: str
     replicas: int
     replace: Replace
+    slots: tuple[int, ...]
     now: datetime
     notes: tuple[str, ...]
 
@@ -34,8 +35,9 @@ def set_goal(service: Service, wanted: Wanted, seen: Seen, rollout: str, now: da
         release=release,
         replicas=replicas,
         replace=wanted.replace,
+        slots=tuple(wanted.slots),
         now=now,
-        notes=tuple(note for note in (about_release, about_replicas) if note),
+        notes=tuple(note for note in (about_release, about_replicas, _about_slots(wanted)) if note),
     )
 
 
@@ -72,3 +74,9 @@ def _replicas(service: Service, wanted: Wanted, seen: Seen) -> tuple[int, str]:
         catalogue = f"the catalogue says {service.replicas}"
         return in_use, f"{in_use} replicas: in use ({catalogue}; name a number to have fewer)"
     return service.replicas, f"{service.replicas} replicas: from the catalogue"
+
+
+def _about_slots(wanted: Wanted) -> str:
+    if not wanted.slots:
+        return ""
+    return f"only slot {', '.join(map(str, wanted.slots))}, and what is broken, is replaced"

@@ -84,6 +84,7 @@ class Wanted(Data):
     release: str | None = None  # None: the one that serves, else the catalogue's
     replicas: int | None = None  # None: the catalogue's, or the slots in use where those are more
     replace: Replace = "all"
+    slots: tuple[int, ...] = ()  # replace only the VMs in these; none: in all of them
     force: bool = False
     reason: str = ""
 
@@ -91,6 +92,7 @@ class Wanted(Data):
     def from_params(cls, params: Mapping[str, Any]) -> Self:
         """Return what the form of a run says; its empty fields mean the default."""
         given = {f.name: params[f.name] for f in fields(cls) if f.name in params}
+        given["slots"] = tuple(given.get("slots") or ())
         return cls(**{key: value for key, value in given.items() if value not in ("", None)})
 
 

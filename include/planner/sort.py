@@ -119,7 +119,7 @@ def _why_replaced(goal: Goal, vm: SeenVm) -> str:
     """Return why a VM cannot stay as it is, or nothing."""
     if wrong := faults(goal.service, vm):
         return wrong[0]
-    if goal.replace == "none":
+    if goal.replace == "none" or (goal.slots and vm.slot not in goal.slots):
         return ""
     if vm.release != goal.release:
         return f"release {vm.release} is not {goal.release}"

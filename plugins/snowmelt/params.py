@@ -51,6 +51,14 @@ def rollout_params(service: Service) -> dict[str, Param]:
             description="Which VMs are replaced: all of them, those of another release or too"
             " old, or none (only the number changes).",
         ),
+        "slots": Param(
+            [],
+            type="array",
+            items={"type": "integer", "minimum": 0, "maximum": 999},
+            uniqueItems=True,
+            title="Slots",
+            description="Replace only the VMs in these slots. Empty: in all of them.",
+        ),
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="Print the plan, change nothing."
         ),

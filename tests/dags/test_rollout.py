@@ -208,6 +208,7 @@ def filled(dag: DAG, asked: dict[str, Any]) -> dict[str, Any]:
         {"release": "1:2.0~rc1+b2"},
         {"replicas": 0},
         {"replicas": 4, "replace": "none"},
+        {"slots": [0, 2]},
         {"replace": "outdated", "dry_run": True, "reason": "why not", "force": True},
     ],
 )
@@ -227,6 +228,8 @@ def test_the_form_takes(dag: DAG, asked: dict[str, Any]) -> None:
         {"replicas": 1000},
         {"replicas": "two"},
         {"replace": "some"},
+        {"slots": [-1]},
+        {"slots": [1, 1]},
         {"dry_run": "yes"},
         {"reason": "x" * 501},
         {"force": 1},

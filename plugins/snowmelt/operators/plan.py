@@ -63,13 +63,7 @@ class PlanRollout(BaseOperator):
             raise Refused(str(error)) from error
 
     def _plan(self, service: Service, params: Mapping[str, Any], context: Context) -> Plan:
-        wanted = Wanted(
-            release=params["release"] or None,
-            replicas=params["replicas"],
-            replace=params["replace"],
-            force=params["force"],
-            reason=params["reason"] or "",
-        )
+        wanted = Wanted.from_params(params)
         run = context["dag_run"]
         rollout = rollout_id(run.dag_id, run.run_id)
         try:

@@ -39,9 +39,10 @@ def test_each_vm_of_a_plan_travels_alone_too(lot: str) -> None:
         ({}, Wanted()),
         ({"release": "", "replicas": None, "dry_run": True}, Wanted()),
         ({"release": "1.1", "replicas": 0}, Wanted(release="1.1", replicas=0)),
+        ({"slots": [2, 0]}, Wanted(slots=(2, 0))),
         ({"replace": "none", "force": True}, Wanted(replace="none", force=True)),
     ],
-    ids=["nothing", "an empty form", "zero replicas", "force"],
+    ids=["nothing", "an empty form", "zero replicas", "some slots", "force"],
 )
 def test_the_form_of_a_run_says_what_is_wanted(params: dict[str, Any], wanted: Wanted) -> None:
     """Empty fields mean the default; zero is a number."""

@@ -34,6 +34,26 @@ def test_a_vm_that_is_not_whole_is_replaced_whatever_was_asked() -> None:
     assert names(plan.new) == [f"shop-{NEW}-0"]
 
 
+def test_a_run_for_one_slot_replaces_that_one_only() -> None:
+    """The others stay, however old they are."""
+    aged = vm(2, created_at=NOW - timedelta(hours=25))
+
+    plan = planned(shop(replicas=3), seen(vm(0), vm(1), aged), slots=(1,))
+
+    assert names(plan.kept) == ["shop-aaaaaaa-0", "shop-aaaaaaa-2"]
+    assert names(plan.new) == [f"shop-{NEW}-1"]
+    assert [old.slot for old in plan.old] == [1]
+    assert "only slot 1, and what is broken, is replaced" in plan.notes
+
+
+def test_a_run_for_one_slot_fills_it_when_its_vm_has_vanished() -> None:
+    """A VM that died is replaced by a rollout of its slot."""
+    plan = planned(shop(), seen(vm(0)), slots=(1,))
+
+    assert names(plan.new) == [f"shop-{NEW}-1"]
+    assert not plan.old
+
+
 def test_when_scaling_down_the_broken_one_goes_before_the_highest_slot() -> None:
     """4 to 2 with slot 0 down: 0 and 3 go, 1 and 2 stay."""
     down = vm(0, member=member("shop-aaaaaaa-0", state="down"))

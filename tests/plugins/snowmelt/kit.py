@@ -139,6 +139,7 @@ def context(ti: Ti | None = None, **params: Any) -> Any:
         "release": None,
         "replicas": None,
         "replace": "all",
+        "slots": [],
         "dry_run": False,
         "reason": None,
         "force": False,
