@@ -6,12 +6,15 @@ import os
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
 from include.catalogue.model import Service
+from include.catalogue.types import Part
+
+P = TypeVar("P", bound=Part)
 
 DEFAULT_FOLDER = Path(__file__).parent / "services"
 FOLDER_VARIABLE = "SNOWMELT_CATALOGUE"
@@ -84,16 +87,22 @@ def load_all(folder: Path | None = None) -> dict[str, Service]:
     return {name: found for name, found in read.items() if isinstance(found, Service)}
 
 
-def _read(file: Path) -> Service | list[Problem]:
+def parse(file: Path, kind: type[P]) -> P | list[Problem]:
+    """Return what a file holds, as a *kind*, or its mistakes."""
     try:
-        service = Service.model_validate(_OnceLoader(file.read_bytes()).get_single_data())
-    except FileNotFoundError:
-        return [Problem(file, "", f"no such service; there are {_choices(file.parent)}")]
+        return kind.model_validate(_OnceLoader(file.read_bytes()).get_single_data())
     except yaml.MarkedYAMLError as error:
         return [Problem(file, _place(error), str(error.problem))]
     except ValidationError as error:
         return [Problem(file, _path(e["loc"]), _fix(e)) for e in error.errors()]
-    if service.name != file.stem:
+
+
+def _read(file: Path) -> Service | list[Problem]:
+    try:
+        service = parse(file, Service)
+    except FileNotFoundError:
+        return [Problem(file, "", f"no such service; there are {_choices(file.parent)}")]
+    if isinstance(service, Service) and service.name != file.stem:
         return [Problem(file, "name", f"is {service.name}: name the file {service.name}.yaml")]
     return service
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from include.catalogue.maintenance import Maintenance
 from include.catalogue.types import (
     DomainName,
     Duration,
@@ -152,6 +153,7 @@ class Service(Part):
     canary: Canary = Canary()
     watch: Watch = Watch()
     max_age: Duration = timedelta(hours=24)
+    maintenance: Maintenance = Maintenance()
     limits: Limits = Limits()
     connections: Connections = Connections()
 

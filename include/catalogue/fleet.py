@@ -1,0 +1,100 @@
+"""What holds for the whole fleet: `fleet.yaml`, in the folder above the services."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from include.catalogue.loader import CatalogueError, catalogue_folder, parse
+from include.catalogue.maintenance import Budget, ClockTime, TimeZone
+from include.catalogue.model import Service
+from include.catalogue.types import Duration, Part, Sentence, ServiceName, ShortName
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class FleetException(Part):
+    """A service that is left out of the daily rotation, by whom, why and until when."""
+
+    service: ServiceName
+    reason: Sentence
+    owner: Sentence
+    expires: date  # the first day on which it holds no more
+
+
+class Rotation(Part):
+    """When the daily rotation runs."""
+
+    starts: ClockTime = time(1, 0)
+    time_zone: TimeZone = "UTC"
+    spread: Duration = timedelta(hours=2)  # each service has its own minute within this
+    duration: Duration = timedelta(hours=20)  # after this no rotation starts any more
+
+
+class Budgets(Part):
+    """How much may be under way at once."""
+
+    services: Count = 10
+    vms_above_plan: Count = 40
+    vms_waiting: Count = 20  # for OpenNebula to place and boot them: small batches place fastest
+    failures: Budget = 3  # failed services, or a share of all; then nothing more is started
+
+
+class Proofs(Part):
+    """Where the daily proof goes, and for how long."""
+
+    store: Sentence | None = None  # as Airflow's ObjectStoragePath; none: a folder of AIRFLOW_HOME
+    key: ShortName = "snowmelt_proof"  # the Connection with the signing key
+    keep: Duration = timedelta(days=400)
+
+
+class Fleet(Part):
+    """The fleet, as `fleet.yaml` describes it."""
+
+    rotation: Rotation = Rotation()
+    budgets: Budgets = Budgets()
+    max_age: Duration = timedelta(hours=26)  # of services whose file says nothing
+    exceptions: tuple[FleetException, ...] = ()
+    proof: Proofs = Proofs()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone that decides which day it is."""
+        return ZoneInfo(self.rotation.time_zone)
+
+    def day(self, now: datetime) -> date:
+        """Return the day that *now* belongs to."""
+        return now.astimezone(self.zone).date()
+
+    def max_age_of(self, service: Service) -> timedelta:
+        """Return how old a VM of *service* may get."""
+        own = "max_age" in service.model_fields_set
+        return service.max_age if own else self.max_age
+
+    def allowed_failures(self, services: int) -> int:
+        """Return the number of failed services at which nothing more is started."""
+        budget = self.budgets.failures
+        if isinstance(budget, int):
+            return budget
+        return max(1, math.ceil(services * int(budget[:-1]) / 100))
+
+
+def fleet_file(folder: Path | None = None) -> Path:
+    """Return where `fleet.yaml` is: above the folder of the services."""
+    return catalogue_folder(folder).parent / "fleet.yaml"
+
+
+def load_fleet(file: Path | None = None) -> Fleet:
+    """Return the fleet; without a file everything has its default. Raises `CatalogueError`."""
+    file = file or fleet_file()
+    if not file.exists():
+        return Fleet()
+    found = parse(file, Fleet)
+    if isinstance(found, Fleet):
+        return found
+    raise CatalogueError(found)
