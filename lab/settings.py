@@ -13,6 +13,10 @@ SERVICES_IP = (
     "198.18.0.1"  # 198.18.0.0/15 is the benchmarking range: no real network is hidden by it
 )
 BALANCER_IP = "198.18.0.80"
+POOLS = {
+    "shop": BALANCER_IP,
+    "accounts": "198.18.0.81",
+}  # pool -> where the balancer answers for it
 ZONE = "lab.test"
 REVERSE_ZONE = "0.18.198.in-addr.arpa"
 USER = "lab"

@@ -1,4 +1,7 @@
-"""`python -m lab.load --url http://198.18.0.80/ --out FILE`: click until SIGTERM or the limit."""
+"""`python -m lab.load --url http://198.18.0.80/ --out FILE`: click until SIGTERM or the limit.
+
+With several `--url` the clients are shared out among them.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ async def click(habits: Habits, out: Path, seconds: float | None, until_file: Pa
 def options() -> argparse.Namespace:
     """Return the command line."""
     parser = argparse.ArgumentParser(prog="python -m lab.load", description=__doc__)
-    parser.add_argument("--url", default="http://198.18.0.80/")
+    parser.add_argument("--url", action="append", help="of a service; may be given several times")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--clients", type=int, default=120)
     parser.add_argument("--session", type=int, default=12, help="requests")
@@ -55,7 +58,8 @@ def options() -> argparse.Namespace:
 def main() -> None:
     """Run with the command line's habits."""
     given = options()
-    habits = Habits(url=given.url, clients=given.clients, session=given.session, think=given.think)
+    urls = tuple(given.url or ["http://198.18.0.80/"])
+    habits = Habits(urls=urls, clients=given.clients, session=given.session, think=given.think)
     asyncio.run(click(habits, given.out, given.seconds, given.until_file))
 
 

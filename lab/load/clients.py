@@ -16,7 +16,7 @@ GOLDEN = 0.618034  # spreads think times and session lengths evenly, and the sam
 class Habits:
     """How the clients behave. Times in seconds."""
 
-    url: str
+    urls: tuple[str, ...]  # the clients are shared out among them; each keeps to its own
     clients: int = 40
     session: int = 20  # requests, ± half of it
     think: float = 0.2  # between two requests, ± half of it
@@ -35,7 +35,8 @@ class Client:
         self.number = number
         self.habits = habits
         self.totals = totals
-        self.connection = Connection(habits.url)
+        self.url = habits.urls[number % len(habits.urls)]
+        self.connection = Connection(self.url)
 
     async def click(self, stop: asyncio.Event) -> None:
         """Go through sessions until *stop*; a request under way is answered first."""
@@ -60,9 +61,10 @@ class Client:
             answer = await asyncio.wait_for(self._ask(cookie), self.habits.patience)
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             self.connection.close()
-            self.totals.broken(time.time(), error)
+            self.totals.broken(time.time(), error, self.url)
             return cookie
-        self.totals.answered(time.time(), time.monotonic() - started, cookie, answer)
+        took = time.monotonic() - started
+        self.totals.answered(time.time(), took, cookie, answer, self.url)
         return answer.cookie or cookie
 
     async def _ask(self, cookie: str | None) -> Answer:

@@ -25,31 +25,40 @@ class Totals:
         self.failures: list[dict[str, Any]] = []
         self.served: defaultdict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
         self.milliseconds: Counter[int] = Counter()
+        self.urls: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
-    def answered(self, at: float, took: float, cookie: str | None, answer: Answer) -> None:
-        """Count an answer to a request that was sent with *cookie*."""
-        self.requests += 1
+    def answered(
+        self, at: float, took: float, cookie: str | None, answer: Answer, url: str = ""
+    ) -> None:
+        """Count an answer to a request that was sent to *url* with *cookie*."""
+        self._asked(url)
         self.milliseconds[round(took * 1000)] += 1
         if answer.status != 200:
-            self._fail(at, f"status {answer.status}", answer.host)
+            self._fail(at, f"status {answer.status}", answer.host, url)
             return
         self.served[int(at)][answer.release, answer.host] += 1
         if cookie is not None and not answer.known:
             self.lost_sessions += 1
-            self._note(at, "session lost", answer.host)
+            self.urls[url]["lost_sessions"] += 1
+            self._note(at, "session lost", answer.host, url)
 
-    def broken(self, at: float, error: BaseException) -> None:
+    def broken(self, at: float, error: BaseException, url: str = "") -> None:
         """Count a request that got no answer."""
+        self._asked(url)
+        self._fail(at, f"{type(error).__name__}: {error}", "", url)
+
+    def _asked(self, url: str) -> None:
         self.requests += 1
-        self._fail(at, f"{type(error).__name__}: {error}", "")
+        self.urls[url]["requests"] += 1
 
-    def _fail(self, at: float, what: str, host: str) -> None:
+    def _fail(self, at: float, what: str, host: str, url: str) -> None:
         self.failed += 1
-        self._note(at, what, host)
+        self.urls[url]["failed"] += 1
+        self._note(at, what, host, url)
 
-    def _note(self, at: float, what: str, host: str) -> None:
+    def _note(self, at: float, what: str, host: str, url: str) -> None:
         if len(self.failures) < KEPT_FAILURES:
-            self.failures.append({"at": at, "what": what, "host": host})
+            self.failures.append({"at": at, "what": what, "host": host, "url": url})
 
     def percentile(self, share: float) -> int:
         """Return the milliseconds within which *share* of the answers came; 0 without answers."""
@@ -86,6 +95,10 @@ class Totals:
             "latency_ms": {"p50": self.percentile(0.5), "p99": self.percentile(0.99),
                            "max": slowest},
             "releases": self.releases(),
+            "urls": {
+                url: {each: counts[each] for each in ("requests", "failed", "lost_sessions")}
+                for url, counts in sorted(self.urls.items())
+            },
             "failures": self.failures,
         }  # fmt: skip
 

@@ -1,1 +1,1 @@
-"""The example service's release packages and the signed archive that serves them."""
+"""The example services' release packages and the signed archive that serves them."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from lab.services.base import Service, give, listens, write
 from lab.services.certificates import BALANCER, CLIENT
-from lab.settings import BALANCER_IP, CHECKOUT, SERVICES_IP, Places
+from lab.settings import BALANCER_IP, CHECKOUT, POOLS, SERVICES_IP, Places
 from lab.supervisor import Program
 
-POOL = "shop"
 API_PORT = 9443
 
 # A member's failure is answered by asking again: at first the same member, which has the session;
@@ -45,23 +44,7 @@ global
 peers lab
     peer lb1 127.0.0.1:10000
 
-frontend web
-    bind {address}:80
-    http-request disable-l7-retry if METH_POST
-    default_backend {pool}
-
-backend {pool}
-    balance leastconn
-    source {address}
-    option httpchk GET /health
-    http-check expect status 200
-    stick-table type string len 32 size 100k expire 30m peers lab
-    stick match req.cook(SESSIONID)
-    stick store-response res.cook(SESSIONID)
-    default-server check inter 500ms fastinter 200ms rise 2 fall 2 pool-purge-delay 1s
-    # BEGIN snowmelt members {pool}
-    # END snowmelt members {pool}
-
+{pools}
 frontend runtime_api
     mode tcp
     bind {address}:{port} ssl crt {home}/lb.pem ca-file {home}/ca.pem verify required
@@ -77,6 +60,26 @@ listen stats
     stats enable
     stats uri /
     http-request use-service prometheus-exporter if {{ path /metrics }}
+"""
+
+# All traffic to members comes from one address, which is the one that their firewalls let in.
+_POOL = """\
+frontend web_{name}
+    bind {address}:80
+    http-request disable-l7-retry if METH_POST
+    default_backend {name}
+
+backend {name}
+    balance leastconn
+    source {source}
+    option httpchk GET /health
+    http-check expect status 200
+    stick-table type string len 32 size 100k expire 30m peers lab
+    stick match req.cook(SESSIONID)
+    stick store-response res.cook(SESSIONID)
+    default-server check inter 500ms fastinter 200ms rise 2 fall 2 pool-purge-delay 1s
+    # BEGIN snowmelt members {name}
+    # END snowmelt members {name}
 """
 
 
@@ -108,6 +111,14 @@ def members(places: Places) -> Service:
     )
 
 
+def pools() -> str:
+    """The frontend and the backend of each pool."""
+    return "\n".join(
+        _POOL.format(name=name, address=address, source=BALANCER_IP)
+        for name, address in POOLS.items()
+    )
+
+
 def _prepare(places: Places) -> None:
     home, ssl = places.of("haproxy"), places.of("puppet") / "ssl"
     text = _CONFIGURATION.format(
@@ -115,7 +126,7 @@ def _prepare(places: Places) -> None:
         home=home,
         address=BALANCER_IP,
         services=SERVICES_IP,
-        pool=POOL,
+        pools=pools(),
         port=API_PORT,
         client=CLIENT,
     )

@@ -8,13 +8,13 @@ import socket
 import struct
 
 from lab.services.base import Service, folders, give, write
-from lab.settings import BALANCER_IP, REVERSE_ZONE, SERVICES_IP, UID, ZONE, Places
+from lab.settings import BALANCER_IP, POOLS, REVERSE_ZONE, SERVICES_IP, UID, ZONE, Places
 from lab.supervisor import Program
 
 KEY_NAME = "snowmelt"
 ALGORITHM = "hmac-sha256"
 _SERVICES = ("ns1", "one", "puppet", "puppetdb", "repo", "icinga")
-_BALANCED = ("lb", "www", "shop")
+_BALANCED = {"lb": BALANCER_IP, "www": BALANCER_IP} | POOLS
 
 _CONFIGURATION = """\
 server:
@@ -83,12 +83,20 @@ def _prepare(places: Places) -> None:
     )
     write(home / "knot.conf", text)
     forward = [f"{name} 30 A {SERVICES_IP}" for name in _SERVICES]
-    forward += [f"{name} 30 A {BALANCER_IP}" for name in _BALANCED]
-    backward = [f"1 30 PTR ns1.{ZONE}.", f"80 30 PTR lb.{ZONE}."]
+    forward += [f"{name} 30 A {address}" for name, address in _BALANCED.items()]
+    backward = [
+        f"{_last(SERVICES_IP)} 30 PTR ns1.{ZONE}.",
+        f"{_last(BALANCER_IP)} 30 PTR lb.{ZONE}.",
+    ]
+    backward += [f"{_last(a)} 30 PTR {n}.{ZONE}." for n, a in POOLS.items() if a != BALANCER_IP]
     for zone, records in ((ZONE, forward), (REVERSE_ZONE, backward)):
         lines = f"$ORIGIN {zone}.\n" + _START.format(zone=ZONE) + "\n".join(records) + "\n"
         write(home / "zones" / f"{zone}.zone", lines)
     give(home)
+
+
+def _last(address: str) -> str:
+    return address.rpartition(".")[2]
 
 
 def _answers() -> bool:

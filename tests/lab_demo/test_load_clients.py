@@ -31,7 +31,7 @@ async def click(shop: Shop, seconds: float = 0.3, **habits: Any) -> dict[str, An
     """Let four clients click for a moment and return their report."""
     totals, stop = Totals(0.0), asyncio.Event()
     async with served(shop) as url:
-        habit = Habits(url=url, clients=4, session=6, think=0.002, **habits)
+        habit = Habits(urls=(url,), clients=4, session=6, think=0.002, **habits)
         clicking = asyncio.create_task(click_all(habit, totals, stop))
         await asyncio.sleep(seconds)
         stop.set()
@@ -48,6 +48,21 @@ async def test_a_healthy_shop_gives_neither_failures_nor_lost_sessions() -> None
     assert report["requests"] == shop.requests > 40
     assert report["sessions"] == len(shop.cookies) > 4
     assert report["releases"]["1.0"]["hosts"] == {"web-0": shop.requests}
+
+
+async def test_clients_of_several_services_say_which_one_failed() -> None:
+    totals, stop = Totals(0.0), asyncio.Event()
+    async with served(Shop()) as good, served(Shop(status=502)) as bad:
+        habits = Habits(urls=(good, bad), clients=4, session=6, think=0.002)
+        clicking = asyncio.create_task(click_all(habits, totals, stop))
+        await asyncio.sleep(0.1)
+        stop.set()
+        await clicking
+    report = totals.report(0.1, final=True)
+
+    assert report["urls"][good]["failed"] == 0 < report["urls"][good]["requests"]
+    assert report["urls"][bad]["failed"] == report["urls"][bad]["requests"] == report["failed"]
+    assert {failure["url"] for failure in report["failures"]} == {bad}
 
 
 async def test_every_answer_but_200_is_a_failure() -> None:
@@ -95,7 +110,7 @@ async def test_no_answer_within_the_patience_is_a_failure() -> None:
 
 async def test_a_refused_connection_is_a_failure_and_the_client_goes_on() -> None:
     totals = Totals(0.0)
-    client = Client(0, Habits(url="http://127.0.0.1:1/"), totals)
+    client = Client(0, Habits(urls=("http://127.0.0.1:1/",)), totals)
 
     assert await client._request("c00kie") == "c00kie"
     assert totals.failed == 1

@@ -34,6 +34,10 @@ backend shop
     # BEGIN snowmelt members shop
     server shop-a-0 127.0.0.1:9 check weight 100
     # END snowmelt members shop
+backend accounts
+    balance leastconn
+    # BEGIN snowmelt members accounts
+    # END snowmelt members accounts
 """
 
 
@@ -109,9 +113,9 @@ class Balancer:
         lines = [line.strip() for line in self.config.read_text().splitlines()]
         return [line for line in lines if line.startswith("server ")]
 
-    def running(self) -> list[str]:
+    def running(self, pool: str = "shop") -> list[str]:
         """The members that HAProxy has in memory, with their weights."""
-        rows = self.say("show servers state shop").splitlines()[2:]
+        rows = self.say(f"show servers state {pool}").splitlines()[2:]
         return [f"{row.split()[3]} {row.split()[7]}" for row in rows if row.strip()]
 
 

@@ -26,6 +26,18 @@ def test_a_member_that_joined_at_run_time_is_still_there_after_a_reload(
     assert balancer.running() == ["shop-a-0 100", "shop-b-0 100"]
 
 
+def test_each_pool_keeps_its_own_members(balancer: Balancer) -> None:
+    """One file, two pools: what joins one of them is not written into the other."""
+    balancer.say(ADD.replace("shop", "accounts"))
+    balancer.say("set server shop/shop-a-0 state drain")
+
+    balancer.sync()
+    balancer.reload()
+
+    assert balancer.running() == ["shop-a-0 0"]
+    assert balancer.running("accounts") == ["accounts-b-0 100"]
+
+
 def test_a_drained_member_stays_drained_over_a_crash(balancer: Balancer) -> None:
     """It is written with weight 0, so a restart gives it no newcomers."""
     balancer.say(ADD)
