@@ -44,6 +44,7 @@ class VmSpec:
     vcpu: int
     memory_mb: int
     networks: tuple[str, ...] = ()  # by name; none: those of the template
+    disks: tuple[Mapping[str, str], ...] = ()  # none: those of the template
     context: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -129,3 +130,11 @@ class HostHealth:
     address: str
     host: CheckResult
     checks: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DagRun:
+    """A run of a DAG, as Airflow shows it."""
+
+    state: str | None  # queued, running, success or failed; None: there is no such run
+    tasks: Mapping[str, str | None] = field(default_factory=dict)  # {"plan": …, "old.drain_0": …}

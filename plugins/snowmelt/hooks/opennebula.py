@@ -218,9 +218,10 @@ def _extra(
         "SNOWMELT_RELEASE": spec.release,
         "SNOWMELT_FQDN": spec.fqdn,
     }
-    # Without NIC the template's own stay; with it they are all replaced.
+    # Without NIC or DISK the template's own stay; with it they are all replaced.
     nics = [{"NETWORK_ID": network_id} for network_id in network_ids]
-    return {**extra, "NIC": nics} if nics else extra
+    devices: dict[str, Value] = {"NIC": nics, "DISK": spec.disks}
+    return {**extra, **{name: some for name, some in devices.items() if some}}
 
 
 def _sorted(vms: Iterable[Any]) -> tuple[CloudVm, ...]:

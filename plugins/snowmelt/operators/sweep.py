@@ -15,7 +15,7 @@ from snowmelt.errors import Busy, Refused, SnowmeltError
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.identity import retirements
 from snowmelt.look import look, look_at_pool
-from snowmelt.operators.base import deadline
+from snowmelt.operators.base import deadline, failed_before
 from snowmelt.operators.step import RolloutOperator, as_list
 from snowmelt.triggers.cloud import AllVmsGoneTrigger
 from snowmelt.triggers.traffic import AllDrainedTrigger, MayDrainTrigger
@@ -139,7 +139,7 @@ class RollBack(Sweep):
     def execute(self, context: Context) -> Any:
         if not self.rollout:
             raise AirflowSkipException("there is no plan, so nothing has begun")
-        if not self._failed(context):
+        if not failed_before(self, context):
             raise AirflowSkipException("nothing failed")
         seen = look(self.service)
         try:
@@ -151,12 +151,6 @@ class RollBack(Sweep):
             if move.verb in ("undrain", "join"):
                 self._serve_again(move.vms)
         return self._wait_for_old(context)
-
-    def _failed(self, context: Context) -> bool:
-        """Only what comes before this task counts: later steps may be under way already."""
-        ti, before = context["ti"], sorted(self.upstream_task_ids)
-        states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id], task_ids=before)
-        return not {"failed", "upstream_failed"}.isdisjoint(states.get(ti.run_id, {}).values())
 
     def _serve_again(self, names: Sequence[str]) -> None:
         pool = self.service.balancer
