@@ -64,6 +64,7 @@ def rollout(service: Service) -> DAG:
         params=rollout_params(service),
         schedule=None,
         max_active_runs=1,  # the service's lock: a second run waits
+        is_paused_upon_creation=False,  # a VM that was asked for comes without another click
         default_args={**DEFAULTS, "owner": service.owner},
         doc_md=__doc__,
         tags=["rollout", service.name],

@@ -46,3 +46,12 @@ class MonitoringLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         return web_address(operator.connections.monitoring, host=operator.vm["fqdn"])
+
+
+class RolloutLink(BaseOperatorLink):
+    """The rollout that a front door follows, in Airflow's own pages; there from its start on."""
+
+    name = "Rollout"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        return str(getattr(operator, "rollout_page", ""))

@@ -59,6 +59,13 @@ def rollout_params(service: Service) -> dict[str, Param]:
             title="Slots",
             description="Replace only the VMs in these slots. Empty: in all of them.",
         ),
+        **common_params(),
+    }
+
+
+def common_params() -> dict[str, Param]:
+    """Return what can be said of every rollout, whichever door it comes through."""
+    return {
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="Print the plan, change nothing."
         ),

@@ -29,6 +29,7 @@ def get_provider_info() -> dict[str, Any]:
             "snowmelt.links.VmLink",
             "snowmelt.links.PuppetReportLink",
             "snowmelt.links.MonitoringLink",
+            "snowmelt.links.RolloutLink",
         ],
     }
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.last_good import Good, remember
 from include.planner import Facts
 from include.traces import traces
 from snowmelt.errors import SnowmeltError
+from snowmelt.hooks.good_releases import GoodReleasesHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.look import facts
 from snowmelt.operators.step import RolloutOperator, staying
@@ -34,7 +37,16 @@ class Verify(RolloutOperator):
             "release %s runs on %s", plan.release, ", ".join(staying(self.plan)) or "no VM"
         )
         self.log.info("nothing is left of %s", ", ".join(gone) or "anything: nothing went")
+        self._remember(context)
         return {"release": plan.release, "new": new, "gone": gone}
+
+    def _remember(self, context: Context) -> None:
+        """Keep the release as one to go back to; a service without VMs proves nothing."""
+        if not self.plan.replicas:
+            return
+        now, run_id = datetime.now(UTC).isoformat(timespec="seconds"), context["dag_run"].run_id
+        new, hook = Good(release=self.plan.release, at=now, run=run_id), GoodReleasesHook()
+        hook.write(self.service.name, remember(hook.read(self.service.name), new))
 
     def _absent(self, seen: Facts) -> list[str]:
         running = {vm.name for vm in seen.vms if vm.phase == "running"}

@@ -12,6 +12,7 @@ import pytest
 from include.facts import Address, CheckResult, HostHealth, Member
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing
+from tests.plugins.snowmelt.fake_airflow import FakeDagRuns, FakeGoodReleases
 from tests.plugins.snowmelt.fake_machines import (
     Fake,
     FakeOpenNebula,
@@ -190,6 +191,8 @@ LOOKED_UP = {
     "PuppetCaHook": FakePuppetCa,
     "PuppetDbHook": FakePuppetDb,
     "NameServerHook": FakeNameServer,
+    "DagRunsHook": FakeDagRuns,
+    "GoodReleasesHook": FakeGoodReleases,
     "balancer_for": FakeBalancer,
     "monitoring_for": FakeMonitoring,
 }

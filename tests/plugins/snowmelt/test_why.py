@@ -31,6 +31,15 @@ def test_the_reason_is_one_line(
     assert caplog.record_tuples == [("snowmelt.why", logging.ERROR, told)]
 
 
+def test_who_follows_the_run_can_read_the_reason() -> None:
+    ti = SimpleNamespace(task_id="watch", pushed={})
+    told: Any = {"ti": ti, "exception": Refused("no token")}
+    ti.xcom_push = lambda key, value: ti.pushed.update({key: value})
+    say_why(told)
+
+    assert ti.pushed == {"why": "no token"}
+
+
 def test_a_task_that_was_killed_has_no_reason(caplog: pytest.LogCaptureFixture) -> None:
     say_why(context(None))
 

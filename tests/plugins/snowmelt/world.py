@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.facts import CertificateRequest, CloudVm, PuppetReport, VmPhase, VmSpec
+from include.last_good import Good
 
 ROLE_OID = "1.3.6.1.4.1.34380.1.1.13"
 # seconds after which a VM, once released, is placed and runs
@@ -122,6 +123,18 @@ class FakeMember:
     was_up: bool = False
 
 
+@dataclass(kw_only=True)
+class FakeRun:
+    """A run of another DAG."""
+
+    conf: dict[str, Any]
+    state: str = "running"
+    tasks: dict[str, str | None] = field(default_factory=dict)
+    pushed: dict[tuple[str, int, str], Any] = field(default_factory=dict)
+    ends_s: float | None = None  # after so many seconds it succeeds
+    began: float = 0.0
+
+
 @dataclass
 class _Fault:
     error: Exception
@@ -144,6 +157,10 @@ class FakeWorld:
         self.nodes: set[str] = set()
         self.names: dict[str, tuple[str, int]] = {}
         self.hosts: dict[str, FakeHost] = {}
+        self.runs: dict[tuple[str, str], FakeRun] = {}
+        self.good: dict[str, list[Good]] = {}
+        self.dags_after = 0.0  # until then Airflow knows no DAG
+        self.new_runs_end_s: float | None = None
         self.pools: dict[str, dict[str, FakeMember]] = {"shop": {}}
         self.session_s = 5.0  # how long a session goes on after its VM drains
         self.calls: Counter[str] = Counter()
@@ -214,6 +231,9 @@ class FakeWorld:
         for pool in self.pools.values():
             for member in pool.values():
                 self._check(member)
+        for run in self.runs.values():
+            if run.ends_s is not None and self.clock.now >= run.began + run.ends_s:
+                run.state = "success"
 
     def _check(self, member: FakeMember) -> None:
         if not self.well(member.address):

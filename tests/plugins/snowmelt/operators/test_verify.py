@@ -39,6 +39,24 @@ def test_all_is_as_planned(world: FakeWorld) -> None:
     }
 
 
+def test_the_release_is_kept_as_one_to_go_back_to(world: FakeWorld) -> None:
+    rollout = finished(world)
+    verify(rollout)
+    verify(rollout)
+
+    (good,) = world.good["shop"]
+    assert (good.release, good.run) == ("1.1", "manual__1")
+
+
+def test_a_release_that_is_not_as_planned_is_not_good(world: FakeWorld) -> None:
+    rollout = finished(world)
+    world.vms[0].phase = "unknown"
+    with pytest.raises(SnowmeltError):
+        verify(rollout)
+
+    assert not world.good
+
+
 def test_verifying_changes_nothing(world: FakeWorld) -> None:
     rollout = finished(world)
     before = world.everything()

@@ -8,6 +8,7 @@ from typing import Any
 from include.planner import Plan
 from snowmelt.triggers.base import WaitTrigger
 from snowmelt.triggers.cloud import AllVmsGoneTrigger, VmGoneTrigger, VmRunningTrigger
+from snowmelt.triggers.dag_runs import RolloutTrigger
 from snowmelt.triggers.monitoring import HealthyTrigger
 from snowmelt.triggers.puppet import CertificateAskedTrigger, GoodReportTrigger
 from snowmelt.triggers.traffic import (
@@ -68,6 +69,7 @@ def examples(limit_s: float = 60.0, now: float | None = None) -> list[WaitTrigge
         DrainedTrigger(**_POOL, name=NAME, idle_s=10.0, on_deadline="cut", **end),
         AllDrainedTrigger(**_POOL, names=[NAME], idle_s=10.0, **end),
         PauseTrigger(deadline=began + 1),
+        RolloutTrigger(dag_id="rollout_shop", run_id="r", until="ended", **end),
         MayDrainTrigger(service=entry, plan=_plan(), name=NAME, **end),
         WatchTrigger(
             service=entry, names=[NAME], before=[member], began=began, duration_s=10.0, **end

@@ -1,0 +1,100 @@
+"""What each front door asks of the rollout, and what the rollout came to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from include.facts import DagRun
+from include.front_doors import (
+    FRONT_DOORS,
+    child_run,
+    end_verdict,
+    planned_verdict,
+    rollout_conf,
+    why_failed,
+)
+
+FORM = {"service": "shop", "dry_run": False, "reason": "why not", "force": False}
+
+
+def conf(door: str, **asked: Any) -> dict[str, Any]:
+    return rollout_conf(FRONT_DOORS[door], {**FORM, **asked})
+
+
+@pytest.mark.parametrize(
+    ("door", "asked", "asks"),
+    [
+        ("deploy_release", {"release": "1.1", "replace": "all"},
+         {"release": "1.1", "replace": "all"}),
+        ("scale_service", {"replicas": 4}, {"replicas": 4, "replace": "none"}),
+        ("roll_back_release", {}, {}),
+        ("retire_service", {"confirm": "shop"}, {"replicas": 0}),
+        ("replace_vm", {"vm": "2"}, {"slots": [2]}),
+        ("replace_vm", {"vm": "shop-k3f7x2q-1"}, {"slots": [1]}),
+        ("replace_vm", {"vm": "shop-k3f7x2q-1.lab.test"}, {"slots": [1]}),
+    ],
+)  # fmt: skip
+def test_a_door_asks_for(door: str, asked: dict[str, Any], asks: dict[str, Any]) -> None:
+    assert conf(door, **asked) == {
+        "dry_run": False,
+        "reason": "why not",
+        "force": False,
+        **asks,
+    }
+
+
+@pytest.mark.parametrize(
+    ("door", "asked", "told"),
+    [
+        ("retire_service", {"confirm": "shopp"}, "write its name into `confirm`"),
+        ("replace_vm", {"vm": "wiki-k3f7x2q-1"}, "is a VM of wiki, not of shop"),
+        ("replace_vm", {"vm": "the old one"}, "neither a slot nor a VM's name"),
+        ("replace_vm", {"vm": "²"}, "neither a slot nor a VM's name"),
+    ],
+)
+def test_a_door_refuses_what_cannot_be_meant(door: str, asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        conf(door, **asked)
+
+
+def test_the_child_has_the_same_id_at_every_attempt() -> None:
+    once, again = (child_run("deploy_release", "manual__1") for _ in range(2))
+
+    assert once == again
+    assert once != child_run("scale_service", "manual__1")
+    assert once != child_run("deploy_release", "manual__2")
+
+
+@pytest.mark.parametrize(
+    ("run", "planned", "ended"),
+    [
+        (DagRun(state="queued"), "pending", "pending"),
+        (DagRun(state="running", tasks={"plan": "running"}), "pending", "pending"),
+        (DagRun(state="running", tasks={"plan": "success"}), "done", "pending"),
+        (DagRun(state="running", tasks={"plan": "up_for_retry"}), "pending", "pending"),
+        (DagRun(state="failed", tasks={"plan": "failed"}), "done", "failed"),
+        (DagRun(state="success", tasks={"plan": "success"}), "done", "done"),
+        (DagRun(state=None), "failed", "failed"),
+    ],
+)
+def test_a_rollout_is_over(run: DagRun, planned: str, ended: str) -> None:
+    assert planned_verdict(run).status == planned
+    assert end_verdict(run).status == ended
+
+
+def test_who_follows_sees_what_goes_on() -> None:
+    run = DagRun(
+        state="running",
+        tasks={"plan": "success", "canary.create_vm_0": "deferred", "watch": None},
+    )
+
+    assert end_verdict(run).detail == "1 of 3 tasks have ended; now canary.create_vm_0"
+
+
+def test_the_reason_of_a_failure_is_one_line() -> None:
+    assert why_failed([("watch", "too many errors"), ("verify", "")]) == (
+        "watch: too many errors; verify: see its log"
+    )
+    assert "marked" in why_failed([])

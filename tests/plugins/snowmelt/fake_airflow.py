@@ -1,0 +1,62 @@
+"""Stand-ins for what the product asks of Airflow itself: runs of DAGs, and Variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from include.facts import DagRun
+from include.last_good import Good
+from include.verdict import Outcome
+from snowmelt.errors import Missing
+from tests.plugins.snowmelt.fake_machines import Fake, verb
+from tests.plugins.snowmelt.world import FakeRun
+
+
+class FakeDagRuns(Fake):
+    @verb
+    def look(self, dag_id: str, run_id: str) -> DagRun:
+        run = self.world.runs.get((dag_id, run_id))
+        return DagRun(state=run.state, tasks=dict(run.tasks)) if run else DagRun(state=None)
+
+    @verb
+    def exists(self, dag_id: str, run_id: str) -> bool:
+        return (dag_id, run_id) in self.world.runs
+
+    @verb
+    def ensure_run(
+        self, dag_id: str, run_id: str, conf: Mapping[str, Any], note: str = ""
+    ) -> Outcome:
+        if self.world.dags_after > self.world.clock.now:
+            raise Missing(f"Airflow knows no DAG {dag_id}")
+        if (dag_id, run_id) in self.world.runs:
+            return Outcome.UNCHANGED
+        self.world.runs[dag_id, run_id] = FakeRun(
+            conf=dict(conf), began=self.world.clock.now, ends_s=self.world.new_runs_end_s
+        )
+        self.tell(f"start {dag_id}")
+        return Outcome.CREATED
+
+    @verb
+    def pulled(self, dag_id: str, run_id: str, task_id: str, key: str, map_index: int = -1) -> Any:
+        return self.world.runs[dag_id, run_id].pushed.get((task_id, map_index, key))
+
+    @verb
+    def failed_tasks(self, dag_id: str, run_id: str) -> list[tuple[str, int]]:
+        tasks = self.world.runs[dag_id, run_id].tasks
+        return [(task, -1) for task, state in tasks.items() if state == "failed"]
+
+    def address(self, dag_id: str, run_id: str) -> str:
+        return f"https://airflow/{dag_id}/{run_id}"
+
+
+@dataclass
+class FakeGoodReleases(Fake):
+    @verb
+    def read(self, service: str) -> list[Good]:
+        return list(self.world.good.get(service, ()))
+
+    @verb
+    def write(self, service: str, known: list[Good]) -> None:
+        self.world.good[service] = known
