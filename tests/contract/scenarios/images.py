@@ -73,6 +73,12 @@ def image_lists_its_running_vms(cloud: Cloud) -> None:
     cloud.do_all("images/30-info-used", "errors/05-image-delete-in-use")
 
 
+@scenario()
+def missing_image_is_not_deleted(cloud: Cloud) -> None:
+    """0x0400 carries the id that does not exist."""
+    cloud.ask_missing("one.image.delete", 9999)
+
+
 def _ready(cloud: Cloud, recorded: int) -> None:
     """Wait for an image to leave LOCKED."""
     cloud.until_value("one.image.info", cloud.known.ids["image", recorded], "STATE", "1")

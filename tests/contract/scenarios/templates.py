@@ -35,3 +35,4 @@ def missing_templates_are_said_to_be_missing(cloud: Cloud) -> None:
     """0x0400 carries the id that does not exist."""
     cloud.do("templates/17-instantiate-missing")
     cloud.ask_missing("one.template.info", 9999)
+    cloud.ask_missing("one.template.update", 9999, "A=1", 1)

@@ -13,6 +13,7 @@ from include.facts import Address, CheckResult, HostHealth, Member
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing
 from tests.plugins.snowmelt.fake_airflow import FakeDagRuns, FakeGoodReleases
+from tests.plugins.snowmelt.fake_images import FakeImages
 from tests.plugins.snowmelt.fake_machines import (
     Fake,
     FakeOpenNebula,
@@ -188,6 +189,7 @@ class FakeMonitoring(Fake):
 
 LOOKED_UP = {
     "OpenNebulaHook": FakeOpenNebula,
+    "OpenNebulaImagesHook": FakeImages,
     "PuppetCaHook": FakePuppetCa,
     "PuppetDbHook": FakePuppetDb,
     "NameServerHook": FakeNameServer,

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.facts import CertificateRequest, CloudVm, PuppetReport, VmPhase, VmSpec
+from include.image_facts import CloudImage, CloudTemplate, Disk
 from include.last_good import Good
 
 ROLE_OID = "1.3.6.1.4.1.34380.1.1.13"
@@ -85,6 +86,7 @@ class FakeVm:
     since: float = 0.0
     asked: bool = False
     reported: bool = False
+    disks: tuple[Disk, ...] = ()
 
     @property
     def key(self) -> str:
@@ -162,6 +164,9 @@ class FakeWorld:
         self.dags_after = 0.0  # until then Airflow knows no DAG
         self.new_runs_end_s: float | None = None
         self.pools: dict[str, dict[str, FakeMember]] = {"shop": {}}
+        self.images: dict[int, CloudImage] = {}
+        self.templates: dict[int, CloudTemplate] = {}
+        self.bad_images: set[str] = set()  # by name: their copy ends in ERROR
         self.session_s = 5.0  # how long a session goes on after its VM drains
         self.calls: Counter[str] = Counter()
         self.conn_ids: dict[str, str] = {}
@@ -189,14 +194,19 @@ class FakeWorld:
             created_at=self.clock.now,
             phase=phase,
             since=self.clock.now,
+            disks=spec.disks or self._disks(spec.template),
         )
         self.vms[vm_id] = vm
         return vm
 
+    def _disks(self, template: str) -> tuple[Disk, ...]:
+        return next((t.disks for t in self.templates.values() if t.name == template), ())
+
     def everything(self) -> dict[str, Any]:
         """Return a copy of all that a rollout could change."""
         kept = ("vms", "requests", "certificates", "nodes", "names", "hosts", "pools", "story")
-        return deepcopy({key: getattr(self, key) for key in kept})
+        images = ("images", "templates")
+        return deepcopy({key: getattr(self, key) for key in (*kept, *images)})
 
     # what the fakes ask
 

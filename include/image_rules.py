@@ -1,0 +1,60 @@
+"""What an image's state means for who waits, and which images may go. Pure functions only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from include.image_facts import CloudImage, CloudTemplate
+from include.images import Images
+from include.verdict import Verdict, done, failed, pending
+
+# A newer image that nothing uses is one that is just being brought in, or was left by a crash.
+PATIENCE = timedelta(days=1)
+
+
+def image_verdict(name: str, image: CloudImage | None) -> Verdict:
+    """Can VMs be made from the image?"""
+    if image is None:
+        return failed(f"image {name} was removed by somebody")
+    where = f"image {name} ({image.image_id}) is {image.state}"
+    if image.state == "locked":
+        return pending(f"{where}: OpenNebula is copying it")
+    if image.persistent:
+        return failed(f"{where} and persistent: one VM at a time could use it")
+    if image.state in ("ready", "used"):
+        return done(where)
+    told = f"{where}: {image.message}" if image.message else where
+    return failed(told, retryable=image.state != "disabled")
+
+
+def users(image: CloudImage, templates: Sequence[CloudTemplate], owner: str) -> tuple[str, ...]:
+    """Return who uses an image, in words: VMs, and VM templates that point at it."""
+    named = Images([image], owner)
+    pointing = [t.name for t in templates if any(named.of(disk) for disk in t.disks)]
+    vms = [f"{image.vms} VMs"] if image.vms else []
+    return (*vms, *(f"VM template {name}" for name in pointing))
+
+
+def removable(
+    images: Sequence[CloudImage], templates: Sequence[CloudTemplate], owner: str, now: datetime
+) -> tuple[CloudImage, ...]:
+    """Return the images of ours that may go: brought in by us, used by nothing, and superseded.
+
+    One that is newer than what its family's templates point at may be on its way into them; it
+    goes when it is a day old.
+    """
+    ours = [image for image in images if image.family and image.owner == owner]
+    used = {image.image_id for image in ours if users(image, templates, owner)}
+    pointed = {
+        image.family: image.image_id
+        for image in sorted(ours, key=lambda image: image.image_id)
+        if any(Images([image], owner).of(disk) for t in templates for disk in t.disks)
+    }
+    return tuple(
+        image
+        for image in ours
+        if image.image_id not in used
+        and image.state != "deleting"
+        and (image.image_id < pointed.get(image.family, 0) or now - image.registered_at > PATIENCE)
+    )

@@ -1,0 +1,204 @@
+"""Bring in a new version of an image, and let VM templates point at it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.catalogue import CatalogueError, load_all
+from include.image_facts import CloudImage
+from include.image_rules import removable, users
+from include.images import CannotRefresh, Refresh, Wish, plan_refresh
+from include.planner import rollout_id
+from include.trial import trial_plan, trial_service, tried_release
+from snowmelt.errors import Busy, Refused
+from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
+from snowmelt.look import look
+from snowmelt.operators.base import WaitOperator, deadline, failed_before
+from snowmelt.triggers.image import ImageReadyTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.catalogue.model import Service
+
+
+class PlanRefresh(BaseOperator):
+    """Decide which VM templates follow to the new version, and which service tries it first.
+
+    Returns {"cloud", "refresh", "trials", "dry_run", "deadline_s"}, to which the run is pinned.
+    """
+
+    ui_color = "#e8f7e4"
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        params = context["params"]
+        cloud = OpenNebulaImagesHook(params["cloud"])
+        try:
+            services = _of_cloud(params["cloud"])
+            wish = _wish(params)
+            refresh = plan_refresh(
+                wish, services.values(), cloud.templates(), cloud.images(), cloud.user
+            )
+            trials = [self._trial(services, change, context) for change in refresh.changes]
+        except (CannotRefresh, CatalogueError) as error:
+            raise Refused(str(error)) from error
+        self.log.info("%s", refresh)
+        return {
+            "cloud": params["cloud"],
+            "refresh": refresh.to_json(),
+            "trials": trials,
+            "dry_run": bool(params["dry_run"]),
+            "deadline_s": params["import_minutes"] * 60,
+        }
+
+    def _trial(self, services: dict[str, Service], change: Any, context: Context) -> dict[str, Any]:
+        service, run = services[change.service], context["dag_run"]
+        trial = trial_service(service, services)
+        running = [vm.release for vm in look(service).vms if vm.phase == "running"]
+        release = tried_release(service, running)
+        rollout = rollout_id(run.dag_id, run.run_id)
+        plan = trial_plan(trial, rollout, release, look(trial))
+        self.log.info("%s tries it as %s, release %s", service.name, plan.new[0].name, release)
+        return {
+            "service": trial.model_dump(mode="json"),
+            "plan": plan.to_json(),
+            "dry_run": False,
+            "disks": [dict(disk) for disk in change.after],
+            "tries_for": service.name,
+        }
+
+
+def _wish(params: Mapping[str, Any]) -> Wish:
+    return Wish(
+        family=params["image"],
+        version=params["version"],
+        path=params["path"] or "",
+        app=params["app"],
+    )
+
+
+def _of_cloud(conn_id: str) -> dict[str, Service]:
+    services = load_all()
+    return {n: s for n, s in services.items() if s.connections.opennebula == conn_id}
+
+
+class ImageOperator(WaitOperator):
+    """A step of a refresh. `refresh` is what the task `plan` returned."""
+
+    template_fields: Sequence[str] = ("refresh",)
+
+    def __init__(self, *, refresh: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.refresh = refresh
+
+    @cached_property
+    def decided(self) -> Refresh:
+        """What was decided."""
+        return Refresh.from_json(self.refresh["refresh"])
+
+    @property
+    def cloud(self) -> OpenNebulaImagesHook:
+        """The OpenNebula that it is about."""
+        return OpenNebulaImagesHook(self.refresh["cloud"])
+
+    def unless_dry_run(self) -> None:
+        """Skip the task in a dry run."""
+        if self.refresh["dry_run"]:
+            raise AirflowSkipException("dry run: nothing is changed")
+
+    def remove(self, image: CloudImage) -> None:
+        """Remove an image that VMs and VM templates leave alone."""
+        self.log.info("%s image %s", self.cloud.remove_image(image.image_id), image.name)
+
+
+class ImportImage(ImageOperator):
+    """Bring the image in, or find the one that an earlier attempt did; wait until it is READY.
+
+    One that fails is removed, so that the next try begins anew. Returns the trials, for the
+    group that is mapped over them.
+    """
+
+    def execute(self, context: Context) -> Any:
+        if self.refresh["dry_run"] or not self.decided.changes:
+            self.log.info("nothing to bring in")
+            return []
+        image, outcome = self.cloud.ensure_image(self.decided.image)
+        self.log.info("%s image %s (%s): %s", outcome, image.name, image.image_id, image.state)
+        ready = ImageReadyTrigger(
+            conn_id=self.refresh["cloud"],
+            name=image.name,
+            image_id=image.image_id,
+            deadline=deadline(timedelta(seconds=self.refresh["deadline_s"])),
+        )
+        return self.wait(context, ready)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        if event["status"] != "done":
+            self._remove_failed()
+        self.settle(event)
+        return [{"run": run, "vm": run["plan"]["new"][0]} for run in self.refresh["trials"]]
+
+    def _remove_failed(self) -> None:
+        name, cloud = self.decided.image.name, self.cloud
+        for image in cloud.images():
+            mine = (image.name, image.owner) == (name, cloud.user)
+            if mine and image.state in ("error", "locked"):
+                self.remove(image)
+
+
+class PointTemplates(ImageOperator):
+    """Let the VM templates point at the new image; every VM made from now on has it."""
+
+    def execute(self, context: Context) -> Any:
+        self.unless_dry_run()
+        for change in self.decided.changes:
+            outcome = self.cloud.ensure_disks(change.template_id, change.after)
+            self.log.info("%s disks of VM template %s", outcome, change.name)
+
+
+class CleanImages(ImageOperator):
+    """Remove the versions that were superseded and that no VM uses any more."""
+
+    def execute(self, context: Context) -> Any:
+        self.unless_dry_run()
+        clean_images(self, self.cloud)
+
+
+class UndoRefresh(ImageOperator):
+    """After a failure: templates point where they did, and the new image goes."""
+
+    def execute(self, context: Context) -> Any:
+        if not self.refresh or not failed_before(self, context):
+            raise AirflowSkipException("nothing failed")
+        cloud, templates = self.cloud, {t.template_id: t for t in self.cloud.templates()}
+        for change in self.decided.changes:
+            if templates[change.template_id].disks == change.after:
+                outcome = cloud.ensure_disks(change.template_id, change.before)
+                self.log.info("%s disks of VM template %s, as before", outcome, change.name)
+        for image in cloud.images():
+            if (image.name, image.owner) == (self.decided.image.name, cloud.user):
+                self._remove_unused(image)
+
+    def _remove_unused(self, image: CloudImage) -> None:
+        if by := users(image, self.cloud.templates(), self.cloud.user):
+            raise Busy(f"image {image.name} is still used by {', '.join(by)}")
+        self.remove(image)
+
+
+def clean_images(task: BaseOperator, cloud: OpenNebulaImagesHook) -> None:
+    """Remove the images of ours that may go, and say which ones stay for whom."""
+    images, templates = cloud.images(), cloud.templates()
+    for image in removable(images, templates, cloud.user, datetime.now(UTC)):
+        try:
+            task.log.info("%s image %s", cloud.remove_image(image.image_id), image.name)
+        except Busy as busy:  # a VM took it up meanwhile
+            task.log.info("image %s stays: %s", image.name, busy)
+    for image in images:
+        if image.family and (by := users(image, templates, cloud.user)):
+            task.log.info("image %s is used by %s", image.name, ", ".join(by))

@@ -1,0 +1,272 @@
+"""Bring in a new image, point templates at it, and take both back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowSkipException
+
+from snowmelt.errors import Busy, Refused, SnowmeltError, Unreachable
+from snowmelt.operators.image import (
+    CleanImages,
+    ImportImage,
+    PlanRefresh,
+    PointTemplates,
+    UndoRefresh,
+)
+from tests.plugins.snowmelt.fake_images import add_image, add_template, images_of
+from tests.plugins.snowmelt.kit import (
+    OLD,
+    Make,
+    Ti,
+    context,
+    killed_while_waiting,
+    run,
+    service,
+    serving,
+)
+from tests.plugins.snowmelt.world import FakeWorld
+
+NEW_IMAGE = "debian-12-2"
+FORM = {
+    "image": "debian-12",
+    "version": "2",
+    "path": "/images/debian-12.qcow2",
+    "app": None,
+    "import_minutes": 10,
+    "cloud": "snowmelt_opennebula",
+}
+
+
+@pytest.fixture(autouse=True)
+def site(world: FakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `shop` run on template `t`, whose first disk is of debian-12."""
+    monkeypatch.setenv("SNOWMELT_CATALOGUE", str(tmp_path))
+    entry = service().model_dump(mode="json")
+    (tmp_path / "shop.yaml").write_text(yaml.safe_dump(entry))
+    add_image(world, "debian-12")
+    add_image(world, "data")
+    add_template(world, "t", "debian-12", "data")
+    serving(world, f"shop-{OLD}-0")
+
+
+def planned(**form: Any) -> dict[str, Any]:
+    task = PlanRefresh(task_id="t")
+    decided: dict[str, Any] = task.execute(context(**{**FORM, **form}))
+    return decided
+
+
+def bring_in(refresh: dict[str, Any], deferrable: bool = True) -> Make:
+    return lambda: ImportImage(task_id="t", refresh=refresh, deferrable=deferrable)
+
+
+def names(world: FakeWorld) -> list[str]:
+    return [image.name for image in world.images.values()]
+
+
+def test_the_plan_names_the_template_its_trial_and_the_image() -> None:
+    decided = planned()
+
+    (change,) = decided["refresh"]["changes"]
+    (trial,) = decided["trials"]
+    assert [disk["IMAGE"] for disk in change["after"]] == [NEW_IMAGE, "data"]
+    assert trial["plan"]["new"][0]["name"].startswith("shop-trial-")
+    assert trial["plan"]["release"] == "1.0"
+    assert trial["tries_for"] == "shop"
+
+
+@pytest.mark.parametrize("form", [{"image": "nope"}, {"app": 3}, {"path": None}])
+def test_what_cannot_be_is_refused_before_anything_is_made(
+    world: FakeWorld, form: dict[str, Any]
+) -> None:
+    before = world.everything()
+
+    with pytest.raises(Refused):
+        planned(**form)
+    assert world.everything() == before
+
+
+def test_an_image_is_brought_in_and_waited_for(world: FakeWorld, deferrable: bool) -> None:
+    refresh = planned()
+    trials = run(bring_in(refresh, deferrable))
+
+    assert names(world) == ["debian-12", "data", NEW_IMAGE]
+    assert world.images[2].state == "ready"
+    assert [trial["vm"]["name"] for trial in trials] == [
+        refresh["trials"][0]["plan"]["new"][0]["name"]
+    ]
+
+
+def test_the_same_version_again_is_the_same_image(world: FakeWorld) -> None:
+    refresh = planned()
+    killed_while_waiting(bring_in(refresh))
+    run(bring_in(refresh))
+    run(bring_in(refresh))
+
+    assert names(world).count(NEW_IMAGE) == 1
+
+
+def test_a_copy_that_fails_is_removed_and_the_reason_told(world: FakeWorld) -> None:
+    world.bad_images.add(NEW_IMAGE)
+
+    with pytest.raises(SnowmeltError, match="no such file"):
+        run(bring_in(planned()))
+    assert names(world) == ["debian-12", "data"]
+
+
+def test_a_dry_run_brings_nothing_in(world: FakeWorld) -> None:
+    refresh = planned(dry_run=True)
+    before = world.everything()
+
+    assert run(bring_in(refresh)) == []
+    for kind in (PointTemplates, CleanImages):
+        with pytest.raises(AirflowSkipException):
+            kind(task_id="t", refresh=refresh).execute(context())
+    assert world.everything() == before
+
+
+def test_templates_that_have_the_version_already_need_no_trial(world: FakeWorld) -> None:
+    add_image(world, NEW_IMAGE, family="debian-12", version="2")
+    add_template(world, "t", NEW_IMAGE)
+    del world.templates[0]
+    refresh = planned()
+
+    assert run(bring_in(refresh)) == []
+    assert refresh["trials"] == []
+
+
+def point(refresh: dict[str, Any]) -> None:
+    PointTemplates(task_id="t", refresh=refresh).execute(context())
+
+
+def test_the_template_keeps_all_but_the_image(world: FakeWorld) -> None:
+    before = world.templates[0].disks
+    point(planned())
+    disks = world.templates[0].disks
+
+    assert disks[0] == {**before[0], "IMAGE": NEW_IMAGE}
+    assert disks[1] == before[1]
+
+
+def undo(refresh: dict[str, Any], **states: str) -> None:
+    with DAG("refresh_image", schedule=None):
+        task = UndoRefresh(task_id="undo", refresh=refresh)
+        EmptyOperator(task_id="point_templates") >> task
+    task.execute(context(Ti(states=states)))
+
+
+FAILED = {"point_templates_0": "failed"}
+
+
+def test_a_failure_takes_the_new_image_away_and_the_old_one_stays(world: FakeWorld) -> None:
+    refresh = planned()
+    run(bring_in(refresh))
+    undo(refresh, **FAILED)
+
+    assert names(world) == ["debian-12", "data"]
+    assert images_of(world, 0) == ["debian-12", "data"]
+
+
+def test_templates_point_back_when_one_of_them_could_not_follow(world: FakeWorld) -> None:
+    before = world.templates[0].disks
+    refresh = planned()
+    run(bring_in(refresh))
+    point(refresh)
+    undo(refresh, **FAILED)
+
+    assert world.templates[0].disks == before
+    assert NEW_IMAGE not in names(world)
+
+
+def test_what_somebody_else_changed_meanwhile_is_not_put_back(world: FakeWorld) -> None:
+    refresh = planned()
+    add_template(world, "other", "data")
+    theirs = world.templates[1].disks
+    world.templates[0] = type(world.templates[0])(
+        template_id=0, name="t", owner="oneadmin", disks=theirs
+    )
+    undo(refresh, **FAILED)
+
+    assert world.templates[0].disks == theirs
+
+
+def test_an_image_that_a_vm_has_stays_until_that_is_gone(world: FakeWorld) -> None:
+    refresh = planned()
+    run(bring_in(refresh))
+    point(refresh)
+    serving(world, f"shop-{OLD}-1")
+
+    with pytest.raises(Busy, match="1 VMs"):
+        undo(refresh, **FAILED)
+    assert NEW_IMAGE in names(world)
+
+
+def test_undoing_twice_changes_nothing(world: FakeWorld) -> None:
+    refresh = planned()
+    run(bring_in(refresh))
+    undo(refresh, **FAILED)
+    before = world.everything()
+    undo(refresh, **FAILED)
+
+    assert world.everything() == before
+
+
+def test_where_nothing_failed_nothing_is_undone(world: FakeWorld) -> None:
+    refresh = planned()
+    run(bring_in(refresh))
+
+    with pytest.raises(AirflowSkipException):
+        undo(refresh, point_templates_0="success")
+    assert NEW_IMAGE in names(world)
+
+
+def clean(refresh: dict[str, Any]) -> None:
+    CleanImages(task_id="t", refresh=refresh).execute(context())
+
+
+def refreshed(world: FakeWorld, version: str) -> dict[str, Any]:
+    refresh = planned(version=version)
+    run(bring_in(refresh))
+    point(refresh)
+    return refresh
+
+
+def test_the_version_before_goes_when_no_vm_uses_it(world: FakeWorld) -> None:
+    refreshed(world, "2")
+    refresh = refreshed(world, "3")
+    clean(refresh)
+
+    assert names(world) == ["debian-12", "data", "debian-12-3"]
+
+
+def test_the_version_before_stays_while_a_vm_uses_it(world: FakeWorld) -> None:
+    refreshed(world, "2")
+    vm = serving(world, f"shop-{OLD}-1")
+    refresh = refreshed(world, "3")
+    clean(refresh)
+    assert NEW_IMAGE in names(world)
+    vm.phase = "done"
+    clean(refresh)
+
+    assert NEW_IMAGE not in names(world)
+
+
+def test_a_vm_that_takes_it_up_meanwhile_keeps_it(world: FakeWorld) -> None:
+    refreshed(world, "2")
+    refresh = refreshed(world, "3")
+    world.fail("remove_image", Busy("in use"))
+    clean(refresh)
+
+    assert NEW_IMAGE in names(world)
+
+
+def test_a_front_end_that_is_away_is_asked_again_by_airflow(world: FakeWorld) -> None:
+    world.fail("ensure_image", Unreachable("refused"))
+
+    with pytest.raises(Unreachable):
+        run(bring_in(planned()))
