@@ -1,0 +1,31 @@
+"""Decide what an audit of the fleet finds, and what of it may be mended. Pure functions only."""
+
+from include.audit.brake import brake
+from include.audit.facts import FleetFacts, Lease, Monitored
+from include.audit.find import find, fleet_size, rollouts
+from include.audit.finding import ACTS, Act, Finding, Kind
+from include.audit.heal import heal
+from include.audit.judge import Judged, judge
+from include.audit.memory import Memory, remember
+from include.audit.render import as_json, as_table
+
+__all__ = [
+    "ACTS",
+    "Act",
+    "Finding",
+    "FleetFacts",
+    "Judged",
+    "Kind",
+    "Lease",
+    "Memory",
+    "Monitored",
+    "as_json",
+    "as_table",
+    "brake",
+    "find",
+    "fleet_size",
+    "heal",
+    "judge",
+    "remember",
+    "rollouts",
+]

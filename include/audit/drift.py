@@ -1,0 +1,107 @@
+"""Living VMs that some system knows wrongly, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from include.audit.finding import Finding
+from include.audit.view import View
+from include.facts import CloudVm
+
+_STATES = {
+    "down": "is down in",
+    "maint": "is in maintenance in",
+    "drain": "gets no new sessions in",
+}
+
+
+def drift(view: View) -> Iterator[Finding]:
+    """Yield each difference between a running VM and what other systems say of it."""
+    for name in sorted(view.vms):
+        vms = view.ours(name)
+        if len(view.vms[name]) == len(vms) == 1 and vms[0].phase == "running" and vms[0].addresses:
+            yield from _names(view, vms[0])
+            yield from _puppet(view, vms[0])
+            yield from _monitoring(view, vms[0])
+            yield from _traffic(view, vms[0])
+
+
+def _drift(view: View, vm: CloudVm, system: str, thing: str, reason: str) -> Finding:
+    return Finding(
+        system=system,
+        thing=thing,
+        kind="drift",
+        reason=reason,
+        service=view.service.name,
+        name=vm.name,
+        vm_id=vm.vm_id,
+        address=vm.addresses[0],
+    )
+
+
+def _names(view: View, vm: CloudVm) -> Iterator[Finding]:
+    fqdn, address = view.service.fqdn(vm.name), vm.addresses[0]
+    forward, reverse = view.forward.get(vm.name, set()), view.reverse.get(vm.name, set())
+    for wrong in sorted((forward | reverse) - {address}):
+        found = _drift(view, vm, "DNS", f"{fqdn} = {wrong}", f"the VM has {address}")
+        yield replace(found, act="remove names", address=wrong)
+    missing = [
+        way for way, there in (("forward", forward), ("reverse", reverse)) if address not in there
+    ]
+    if missing:
+        found = _drift(
+            view, vm, "DNS", f"{fqdn} = {address}", f"no {' and no '.join(missing)} entry"
+        )
+        yield replace(found, act="publish names", doubt=_taken(view, address, fqdn))
+
+
+def _taken(view: View, address: str, fqdn: str) -> str:
+    """Return who else has the address, unless that is what is left of a VM of this service."""
+    other = view.taken.get(address, fqdn)
+    name = other.partition(".")[0]
+    if other == fqdn or (name in view.reverse and not view.vms.get(name)):
+        return ""
+    return f"{address} points to {other}"
+
+
+def _puppet(view: View, vm: CloudVm) -> Iterator[Finding]:
+    fqdn = view.service.fqdn(vm.name)
+    certificate = view.certificates.get(vm.name)
+    if certificate is None or certificate.state != "signed":
+        reason = f"it is {certificate.state}" if certificate else "there is none"
+        yield replace(
+            _drift(view, vm, "Puppet CA", f"certificate of {fqdn}", reason), act="rollout"
+        )
+    elif vm.name not in view.nodes:
+        found = _drift(view, vm, "PuppetDB", f"node {fqdn}", "there is none, or it is deactivated")
+        yield replace(found, act="replace VM")  # its Puppet ran once, and does not run again
+
+
+def _monitoring(view: View, vm: CloudVm) -> Iterator[Finding]:
+    if view.service.monitoring is None:
+        return
+    thing, host = f"host {view.service.fqdn(vm.name)}", view.hosts.get(vm.name)
+    if host is None:
+        found = _drift(view, vm, "monitoring", thing, "it is not monitored")
+        yield replace(found, act="monitor VM")
+    elif host.address != vm.addresses[0]:
+        reason = f"has address {host.address}, the VM has {vm.addresses[0]}"
+        yield replace(_drift(view, vm, "monitoring", thing, reason), act="monitor VM")
+
+
+def _traffic(view: View, vm: CloudVm) -> Iterator[Finding]:
+    if view.service.balancer is None:
+        return
+    pool, member = view.service.balancer.pool, view.members.get(vm.name)
+    thing = f"member {vm.name} of pool {pool}"
+    if member is None:
+        found = _drift(view, vm, "balancer", thing, "it is not in the pool")
+        yield replace(found, act="rollout")
+    elif member.address != vm.addresses[0]:
+        reason = f"has address {member.address}, the VM has {vm.addresses[0]}"
+        doubt = "a member of our name with another address is somebody's"
+        yield replace(_drift(view, vm, "balancer", thing, reason), doubt=doubt)
+    elif member.state in _STATES:
+        reason = f"{_STATES[member.state]} the pool"
+        yield replace(_drift(view, vm, "balancer", thing, reason), act="rollout")

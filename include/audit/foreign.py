@@ -1,0 +1,82 @@
+"""What stands next to ours and is somebody else's. Listed, never touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from include.audit.facts import FleetFacts
+from include.audit.finding import Finding
+from include.audit.view import View
+from include.facts import Address
+from include.planner import parse_name
+
+
+def foreign(views: Mapping[str, View], facts: FleetFacts) -> Iterator[Finding]:
+    """Yield things that carry a mark of ours, or stand where ours do, and are not ours."""
+    yield from _vms(facts)
+    yield from _hosts(facts)
+    yield from _members(views, facts)
+    yield from _leases(facts)
+    yield from _unknown_services(views, facts)
+
+
+def _foreign(system: str, thing: str, reason: str, doubt: str) -> Finding:
+    return Finding(system=system, thing=thing, kind="foreign", reason=reason, doubt=doubt)
+
+
+def _vms(facts: FleetFacts) -> Iterator[Finding]:
+    for vm in (vm for vms in facts.vms.values() for vm in vms):
+        if parse_name(vm.name) is None:
+            reason = f"says it is of {vm.attributes.get('SNOWMELT_SERVICE', 'no service')}"
+            doubt = "it has no name of ours; any guest can claim our attribute"
+            yield _foreign("OpenNebula", f"VM {vm.vm_id} {vm.name}", reason, doubt)
+
+
+def _hosts(facts: FleetFacts) -> Iterator[Finding]:
+    for host in (host for hosts in facts.hosts.values() for host in hosts):
+        parts = parse_name(host.name.partition(".")[0])
+        if parts is None or parts.service != host.service:
+            reason = f"says it is of {host.service}"
+            yield _foreign("monitoring", f"host {host.name}", reason, "it has no name of ours")
+
+
+def _members(views: Mapping[str, View], facts: FleetFacts) -> Iterator[Finding]:
+    pools = {
+        (view.service.connections.balancer, view.service.balancer.pool): view.service.name
+        for view in views.values()
+        if view.service.balancer
+    }
+    for conn, members in facts.members.items():
+        for member in members:
+            service, parts = pools.get((conn, member.pool)), parse_name(member.name)
+            if service and (parts is None or parts.service != service):
+                thing = f"member {member.name} of pool {member.pool}"
+                yield _foreign("balancer", thing, f"in the pool of {service}", "made by hand")
+
+
+def _leases(facts: FleetFacts) -> Iterator[Finding]:
+    for lease in (lease for leases in facts.leases.values() for lease in leases):
+        thing = f"lease {lease.address} of network {lease.network}"
+        yield _foreign("OpenNebula", thing, "held, by no VM", "Snowmelt holds no leases")
+
+
+def _all(part: Mapping[str, Sequence[Address]]) -> Iterator[Address]:
+    return (address for addresses in part.values() for address in addresses)
+
+
+def _unknown_services(views: Mapping[str, View], facts: FleetFacts) -> Iterator[Finding]:
+    things = {
+        "OpenNebula": (("VM", vm.name) for vms in facts.vms.values() for vm in vms),
+        "Puppet CA": (
+            ("certificate of", c.certname) for cs in facts.certificates.values() for c in cs
+        ),
+        "PuppetDB": (("node", node) for nodes in facts.nodes.values() for node in nodes),
+        "DNS": (("name", a.fqdn) for part in (facts.forward, facts.reverse) for a in _all(part)),
+        "monitoring": (("host", h.name) for hosts in facts.hosts.values() for h in hosts),
+    }
+    for system, found in things.items():
+        for what, name in sorted(set(found)):
+            parts = parse_name(name.partition(".")[0])
+            if parts and parts.service not in views:
+                doubt = f"the catalogue has no service {parts.service}"
+                yield _foreign(system, f"{what} {name}", "reads like one of ours", doubt)

@@ -1,0 +1,36 @@
+"""Which services get a rollout that replaces what is broken, and with which parameters."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from include.audit.finding import Finding
+from include.audit.judge import Judged
+from include.audit.view import slot_of
+
+_LONGEST = 500  # what the form of a rollout takes as a reason
+
+
+def heal(judged: Iterable[Judged]) -> dict[str, dict[str, Any]]:
+    """Return the parameters of a rollout for each service that has something broken.
+
+    Every rollout replaces VMs that are not whole and fills empty slots; `replace=none` leaves it at
+    that. Where a VM looks whole to a rollout, its slot is named.
+    """
+    broken: dict[str, list[Finding]] = defaultdict(list)
+    for each in judged:
+        if each.safe and each.finding.act in ("rollout", "replace VM"):
+            broken[each.finding.service].append(each.finding)
+    return {service: _params(found) for service, found in sorted(broken.items())}
+
+
+def _params(findings: list[Finding]) -> dict[str, Any]:
+    told = "; ".join(f"{found.thing}: {found.reason}" for found in findings)
+    slots = sorted({slot_of(found.name).slot for found in findings if found.act == "replace VM"})
+    chosen: dict[str, Any] = {"replace": "all", "slots": slots} if slots else {"replace": "none"}
+    releases = {found.release for found in findings if found.release}
+    if len(releases) == 1:  # else the rollout takes that of the VMs that serve, or asks
+        chosen["release"] = releases.pop()
+    return {**chosen, "reason": f"audit_fleet: {told}"[:_LONGEST]}

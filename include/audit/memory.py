@@ -1,0 +1,55 @@
+"""What one audit leaves to the next: since when a thing is seen, and which VMs were ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from include.audit.finding import Finding
+
+# A VM lives a day; what is left of it is found within hours, or by the audit of a later week.
+KEPT = timedelta(days=7)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """Bounded: it holds what is wrong now, and the rollouts of one week."""
+
+    seen: Mapping[str, float] = field(default_factory=dict)  # Finding.key -> epoch s, first seen
+    rollouts: Mapping[str, float] = field(default_factory=dict)  # "shop-k3f9x2q" -> last alive
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> Self:
+        """Return what `to_json` made *data* of; nothing is remembered at the first audit."""
+        found = data or {}
+        return cls(seen=dict(found.get("seen", {})), rollouts=dict(found.get("rollouts", {})))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"seen": dict(self.seen), "rollouts": dict(self.rollouts)}
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The rollouts whose VMs were seen alive."""
+        return frozenset(self.rollouts)
+
+    def since(self, finding: Finding, now: datetime) -> datetime:
+        """Return since when a thing is known to be so."""
+        first = self.seen.get(finding.key)
+        by_audits = datetime.fromtimestamp(first, UTC) if first is not None else now
+        return min(by_audits, finding.since or by_audits)
+
+
+def remember(
+    before: Memory, findings: Iterable[Finding], alive: Iterable[str], now: datetime
+) -> Memory:
+    """Return the memory after an audit. What is mended is forgotten, so it begins anew."""
+    moment = now.timestamp()
+    oldest = (now - KEPT).timestamp()
+    kept = {rollout: last for rollout, last in before.rollouts.items() if last >= oldest}
+    return Memory(
+        seen={found.key: before.seen.get(found.key, moment) for found in findings},
+        rollouts={**kept, **dict.fromkeys(sorted(alive), moment)},
+    )

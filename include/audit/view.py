@@ -1,0 +1,148 @@
+"""The facts of the fleet sorted by service: who is who is decided by names, once for all lists."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TypeVar
+
+from include.audit.facts import FleetFacts, Monitored
+from include.catalogue.model import Service
+from include.facts import Certificate, CloudVm, Member
+from include.planner import VmName, parse_name
+
+T = TypeVar("T")
+Addresses = dict[str, set[str]]
+
+
+@dataclass(kw_only=True, slots=True)
+class View:
+    """What all systems know of one service. The keys are names of VMs, not FQDNs."""
+
+    service: Service
+    vms: dict[str, list[CloudVm]] = field(default_factory=lambda: defaultdict(list))  # by id
+    certificates: dict[str, Certificate] = field(default_factory=dict)
+    nodes: set[str] = field(default_factory=set)
+    forward: Addresses = field(default_factory=lambda: defaultdict(set))
+    reverse: Addresses = field(default_factory=lambda: defaultdict(set))
+    hosts: dict[str, Monitored] = field(default_factory=dict)
+    members: dict[str, Member] = field(default_factory=dict)
+    taken: Mapping[str, str] = field(default_factory=dict)  # address -> FQDN that it points to
+    in_use: frozenset[str] = frozenset()  # addresses of all VMs of its cloud
+
+    @property
+    def names(self) -> list[str]:
+        """Every name of ours that any system has, in order."""
+        known = (self.vms, self.certificates, self.nodes, self.forward, self.reverse)
+        return sorted({name for each in (*known, self.hosts, self.members) for name in each})
+
+    def ours(self, name: str) -> list[CloudVm]:
+        """The VMs of that name that carry our marks."""
+        return [vm for vm in self.vms.get(name, ()) if marked(self.service, vm)]
+
+    def serving(self) -> bool:
+        """Whether any VM of the service serves."""
+        return any(self._serves(vm) for name in self.vms for vm in self.ours(name))
+
+    def _serves(self, vm: CloudVm) -> bool:
+        member = self.members.get(vm.name)
+        up = self.service.balancer is None or (member is not None and member.state == "up")
+        return vm.phase == "running" and up
+
+
+def marked(service: Service, vm: CloudVm) -> bool:
+    """Say whether a VM of our name carries our marks; a guest cannot write its context."""
+    by_context = vm.context.get("SET_HOSTNAME") == service.fqdn(vm.name)
+    return by_context or vm.attributes.get("SNOWMELT_SERVICE") == service.name
+
+
+def slot_of(name: str) -> VmName:
+    """Return the parts of a name that a view holds."""
+    parts = parse_name(name)
+    if parts is None:
+        raise ValueError(f"{name} is no name of ours")
+    return parts
+
+
+def view_services(services: Iterable[Service], facts: FleetFacts) -> dict[str, View]:
+    """Return the view of each service, in one pass over each list."""
+    views = {service.name: View(service=service) for service in services}
+    for view in views.values():
+        conns = view.service.connections
+        cloud = facts.vms.get(conns.opennebula, ())
+        view.taken = {a.address: a.fqdn for a in facts.reverse.get(conns.nameserver, ())}
+        view.in_use = frozenset(address for vm in cloud for address in vm.addresses)
+    _sort_vms(views, facts)
+    _sort_puppet(views, facts)
+    _sort_names(views, facts)
+    _sort_traffic(views, facts)
+    return views
+
+
+def _sort_vms(views: Mapping[str, View], facts: FleetFacts) -> None:
+    for conn, vms in facts.vms.items():
+        for vm in sorted(vms, key=lambda vm: vm.vm_id):
+            view = _view(views, vm.name)
+            if view and view.service.connections.opennebula == conn and vm.phase != "done":
+                view.vms[vm.name].append(vm)
+
+
+def _sort_puppet(views: Mapping[str, View], facts: FleetFacts) -> None:
+    by_certname = attrgetter("certname")
+    for view, name, found in _each(views, facts.certificates, by_certname, "puppet_ca"):
+        view.certificates[name] = found
+    for view, name, _node in _each(views, facts.nodes, str, "puppetdb"):
+        view.nodes.add(name)
+
+
+def _sort_names(views: Mapping[str, View], facts: FleetFacts) -> None:
+    by_fqdn = attrgetter("fqdn")
+    for view, name, found in _each(views, facts.forward, by_fqdn, "nameserver"):
+        view.forward[name].add(found.address)
+    for view, name, found in _each(views, facts.reverse, by_fqdn, "nameserver"):
+        view.reverse[name].add(found.address)
+
+
+def _sort_traffic(views: Mapping[str, View], facts: FleetFacts) -> None:
+    for view, name, host in _each(views, facts.hosts, attrgetter("name"), "monitoring"):
+        if host.service == view.service.name:
+            view.hosts[name] = host
+    for conn, members in facts.members.items():
+        for member in members:
+            owner = _view(views, member.name)
+            if owner and _in_pool(owner.service, conn, member):
+                owner.members[member.name] = member
+
+
+def _each(
+    views: Mapping[str, View],
+    lists: Mapping[str, Sequence[T]],
+    fqdn: Callable[[T], str],
+    connection: str,
+) -> Iterator[tuple[View, str, T]]:
+    """Yield what the system behind a service's own connection knows under names of ours."""
+    for conn, items in lists.items():
+        for item in items:
+            for view, name in _owner(views, fqdn(item)):
+                if getattr(view.service.connections, connection) == conn:
+                    yield view, name, item
+
+
+def _in_pool(service: Service, conn: str, member: Member) -> bool:
+    pool = service.balancer
+    return pool is not None and (service.connections.balancer, pool.pool) == (conn, member.pool)
+
+
+def _view(views: Mapping[str, View], name: str) -> View | None:
+    parts = parse_name(name)
+    return views.get(parts.service) if parts else None
+
+
+def _owner(views: Mapping[str, View], fqdn: str) -> Iterator[tuple[View, str]]:
+    """Yield the service that an FQDN belongs to, if any: its zone has to be that of the service."""
+    name = fqdn.partition(".")[0]
+    view = _view(views, name)
+    if view and view.service.fqdn(name) == fqdn:
+        yield view, name

@@ -1,0 +1,73 @@
+"""VMs as such: what counts as dead, and what as gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from include.facts import VmPhase
+from tests.include.audit.fleet import ROLLOUT, Fleet
+
+NAME = f"shop-{ROLLOUT}-1"
+
+
+def found(fleet: Fleet) -> dict[str, str]:
+    judged = fleet.judged()
+    return {e.finding.thing: e.finding.kind for e in judged if e.finding.system == "OpenNebula"}
+
+
+@pytest.mark.parametrize("phase", ["failed", "off", "unknown", "pending", "starting", "stopping"])
+def test_a_vm_that_does_not_run_needs_a_new_one(phase: VmPhase) -> None:
+    fleet = Fleet()
+    fleet.turn(NAME, phase)
+    (judged,) = fleet.judged()
+
+    assert (judged.finding.kind, judged.finding.act) == ("dead", "rollout")
+
+
+def test_a_service_made_smaller_by_a_rollout_is_not_filled_up() -> None:
+    """A rollout leaves no trace of what it took away."""
+    fleet = Fleet()
+    fleet.services[0] = fleet.services[0].model_copy(update={"replicas": 3})
+
+    assert fleet.judged() == ()
+
+
+def test_a_slot_that_another_vm_fills_is_not_empty() -> None:
+    fleet = Fleet()
+    fleet.add("shop", 1, rollout="q2w4e7r")
+    fleet.lose(NAME)
+
+    assert found(fleet) == {}
+
+
+def test_a_vm_beyond_the_catalogue_leaves_traces_only() -> None:
+    fleet = Fleet()
+    fleet.services[0] = fleet.services[0].model_copy(update={"replicas": 1})
+    fleet.lose(NAME)
+
+    assert found(fleet) == {}
+    assert {each.finding.kind for each in fleet.judged()} == {"orphan"}
+
+
+def test_traces_of_a_name_that_somebody_else_took_are_no_orphans() -> None:
+    """Whoever uses that VM may use its name too."""
+    fleet = Fleet()
+    fleet.vms = [
+        replace(vm, attributes={}, owner="bob") if vm.name == NAME else vm for vm in fleet.vms
+    ]
+
+    assert {each.finding.kind for each in fleet.judged() if each.finding.name == NAME} == {
+        "foreign"
+    }
+
+
+def test_a_guest_that_overwrites_its_attributes_stays_ours() -> None:
+    fleet = Fleet()
+    fleet.vms = [
+        replace(vm, attributes={}, context={"SET_HOSTNAME": f"{vm.name}.lab.test"})
+        for vm in fleet.vms
+    ]
+
+    assert fleet.judged() == ()

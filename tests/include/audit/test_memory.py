@@ -1,0 +1,53 @@
+"""What one audit leaves to the next."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+from include.audit import Finding, Memory, remember
+from tests.include.audit.fleet import NOW
+
+HOUR = timedelta(hours=1)
+NODE = Finding(system="PuppetDB", thing="node x", kind="orphan", reason="its VM is gone")
+
+
+def test_what_is_seen_for_the_first_time_is_new() -> None:
+    assert Memory().since(NODE, NOW) == NOW
+
+
+def test_what_an_earlier_audit_saw_counts_from_then() -> None:
+    first = remember(Memory(), [NODE], [], NOW - 2 * HOUR)
+    second = remember(first, [NODE], [], NOW - HOUR)
+
+    assert second.since(NODE, NOW) == NOW - 2 * HOUR
+
+
+def test_what_was_mended_and_comes_again_begins_anew() -> None:
+    seen = remember(Memory(), [NODE], [], NOW - 2 * HOUR)
+    mended = remember(seen, [], [], NOW - HOUR)
+
+    assert mended.since(NODE, NOW) == NOW
+    assert mended.seen == {}
+
+
+def test_a_thing_that_tells_its_age_needs_no_memory() -> None:
+    assert Memory().since(replace(NODE, since=NOW - HOUR), NOW) == NOW - HOUR
+
+
+def test_rollouts_that_were_alive_are_known_for_a_week() -> None:
+    memory = remember(Memory(), [], ["shop-k3f7x2q"], NOW - timedelta(days=6))
+
+    assert remember(memory, [], ["shop-q2w4e7r"], NOW).known == {"shop-k3f7x2q", "shop-q2w4e7r"}
+    assert remember(memory, [], [], NOW + timedelta(days=2)).known == frozenset()
+
+
+def test_it_survives_as_json() -> None:
+    memory = remember(Memory(), [NODE], ["shop-k3f7x2q"], NOW)
+
+    assert Memory.from_json(json.loads(json.dumps(memory.to_json()))) == memory
+
+
+def test_the_first_audit_of_all_remembers_nothing() -> None:
+    assert Memory.from_json(None) == Memory()
