@@ -44,6 +44,13 @@ class Shop:
         assert state == "success"
         return self.vms()
 
+    def serving(self) -> tuple[tuple[worlds.Vm, ...], str]:
+        """Return the VMs that serve, of whichever good release, and the other good release."""
+        vms = self.vms()
+        if [vm.release for vm in vms] not in (["1.0"] * 2, ["1.1"] * 2):
+            vms = self.ensure("1.0")
+        return vms, "1.1" if vms[0].release == "1.0" else "1.0"
+
     def roll(self, seconds: float = 400, **params: Any) -> tuple[str, str]:
         """Run a rollout to its end. Return its state and its run id."""
         run_id = self.airflow.trigger(DAG, **params)

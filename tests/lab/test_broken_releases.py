@@ -18,7 +18,7 @@ REASONS = {
 
 @pytest.mark.parametrize("release", REASONS)
 def test_a_broken_release_leaves_the_old_vms_serving_and_no_trace(shop: Shop, release: str) -> None:
-    old = shop.ensure("1.0")
+    old, _ = shop.serving()
     before = shop.world()
     with shop.under_load():
         state, run_id = shop.roll(release=release)
