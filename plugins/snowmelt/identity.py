@@ -7,10 +7,21 @@ from functools import partial
 
 from include.catalogue.model import Service
 from include.verdict import Outcome
-from snowmelt.hooks.monitoring import monitoring_for
+from snowmelt.hooks.monitoring import SERVICE_VARIABLE, monitoring_for
 from snowmelt.hooks.nameserver import NameServerHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
+
+
+def monitor(service: Service, fqdn: str, address: str) -> Outcome:
+    """Take a VM into monitoring as its service wants it; `UNCHANGED` for one that wants none."""
+    wanted = service.monitoring
+    if wanted is None:
+        return Outcome.UNCHANGED
+    variables = {name: str(value) for name, value in wanted.vars.items()}
+    variables[SERVICE_VARIABLE] = service.name
+    hook = monitoring_for(service.connections.monitoring)
+    return hook.ensure_host(fqdn, address, wanted.template, variables)
 
 
 def retirements(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Collection
 
 from include.facts import Member
 from include.verdict import Outcome
@@ -31,6 +32,13 @@ class Balancer(ConnectedHook):
     @abstractmethod
     def members(self, pool: str, idle_s: float = 60.0) -> tuple[Member, ...]:
         """Return all members, by name. Sticky sessions not used for *idle_s* do not count."""
+
+    @abstractmethod
+    def members_of(self, pools: Collection[str]) -> tuple[Member, ...]:
+        """Return the members of several pools in one call; a pool that is not there has none.
+
+        Sticky sessions are not counted: this is the look of those who only need to know who is in.
+        """
 
     @abstractmethod
     def ensure_member(self, pool: str, name: str, address: str, port: int) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from snowmelt.hooks.haproxy_socket import TlsAddress, ask, unix
 from snowmelt.hooks.haproxy_text import (
     NOT_CHECKED,
     Row,
+    all_rows,
     member,
     rows_of,
     sticky_keys,
@@ -86,6 +87,12 @@ class HaproxyHook(Balancer):
         rows = self._rows(pool)
         sessions = used_sessions(self._table(pool), self._stick_expire_s, idle_s)
         return tuple(member(rows[name], sessions[name]) for name in sorted(rows))
+
+    def members_of(self, pools: Collection[str]) -> tuple[Member, ...]:
+        """Return the members of several pools from one `show stat`."""
+        found = all_rows(ask(self._connect, "show stat"))
+        rows = (found.get(pool, {}) for pool in sorted(pools))
+        return tuple(member(each[name], 0) for each in rows for name in sorted(each))
 
     def ensure_member(self, pool: str, name: str, address: str, port: int) -> Outcome:
         """Add a member, or make one that is drained or in maintenance take part again."""

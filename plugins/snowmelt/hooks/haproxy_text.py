@@ -21,11 +21,19 @@ _ENTRY = re.compile(r" use=(?P<use>\d+) exp=(?P<left_ms>\d+) .*\bserver_key=(?P<
 
 def rows_of(stat: str, pool: str) -> dict[str, Row] | None:
     """Return the servers of a pool by name from `show stat`, or None when there is no such pool."""
-    lines = stat.lstrip("# ").splitlines()
-    rows = [row for row in csv.DictReader(lines) if row["pxname"] == pool]
-    if not any(row["svname"] == "BACKEND" for row in rows):
-        return None
-    return {row["svname"]: row for row in rows if row["svname"] not in _NOT_SERVERS}
+    return all_rows(stat).get(pool)
+
+
+def all_rows(stat: str) -> dict[str, dict[str, Row]]:
+    """Return the servers of every pool by name from `show stat`; a pool may have none."""
+    rows = list(csv.DictReader(stat.lstrip("# ").splitlines()))
+    pools: dict[str, dict[str, Row]] = {
+        row["pxname"]: {} for row in rows if row["svname"] == "BACKEND"
+    }
+    for row in rows:
+        if row["svname"] not in _NOT_SERVERS and row["pxname"] in pools:
+            pools[row["pxname"]][row["svname"]] = row
+    return pools
 
 
 def used_sessions(table: str, expire_s: float, idle_s: float) -> Counter[str]:

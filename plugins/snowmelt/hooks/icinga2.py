@@ -11,6 +11,7 @@ from urllib.parse import quote
 import requests
 
 from include.facts import CheckResult, HostHealth
+from include.inventory import Monitored
 from include.verdict import Outcome
 from snowmelt.errors import (
     Busy,
@@ -109,6 +110,18 @@ class Icinga2Hook(RestHook, Monitoring):
             "attrs": ["name"],
         }
         return tuple(host["name"] for host in self._query("hosts", chosen))
+
+    def inventory(self) -> tuple[Monitored, ...]:
+        """Return every host that says it is of a service of ours, in one call."""
+        chosen = {"filter": f"host.vars.{SERVICE_VARIABLE}", "attrs": ["name", "address", "vars"]}
+        return tuple(
+            Monitored(
+                name=host["name"],
+                address=host["address"],
+                service=str(host["vars"][SERVICE_VARIABLE]),
+            )
+            for host in self._query("hosts", chosen)
+        )
 
     def remove_host(self, name: str) -> Outcome:
         """Take a VM out with all its checks. `Busy` when Icinga still shows it afterwards."""

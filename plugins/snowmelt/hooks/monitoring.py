@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping
 
 from include.facts import HostHealth
+from include.inventory import Monitored
 from include.verdict import Outcome
 from snowmelt.hooks.connection import ConnectedHook, hook_for
 
@@ -45,6 +46,10 @@ class Monitoring(ConnectedHook):
     @abstractmethod
     def hosts(self, service: str | None = None) -> tuple[str, ...]:
         """Return the names of the VMs of a service, or of all services."""
+
+    @abstractmethod
+    def inventory(self) -> tuple[Monitored, ...]:
+        """Return every host that carries `SERVICE_VARIABLE`, ours or not, in one call."""
 
     @abstractmethod
     def remove_host(self, name: str) -> Outcome:

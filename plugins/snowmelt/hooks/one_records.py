@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.facts import CloudVm, VmPhase
+from include.inventory import Lease
 from snowmelt.hooks.one_states import phase, state_name
 
 SERVICE_ATTRIBUTE = "SNOWMELT_SERVICE"
@@ -42,6 +43,15 @@ def service_of(vm: CloudVm) -> str | None:
     """
     named = _OUR_NAME.fullmatch(vm.name)
     return named["service"] if named else vm.attributes.get(SERVICE_ATTRIBUTE)
+
+
+def held(network: Any) -> Iterator[Lease]:
+    """Yield the leases of one `<VNET>` that are held for no VM: their VM is -1."""
+    for area in network.AR_POOL.AR:
+        for lease in area.LEASES.LEASE if area.LEASES is not None else ():
+            if int(lease.VM if lease.VM is not None else 0) == -1:
+                address = str(lease.IP or lease.IP6 or lease.MAC)
+                yield Lease(network=str(network.NAME), address=address)
 
 
 def _addresses(template: Mapping[str, Any]) -> Iterator[str]:

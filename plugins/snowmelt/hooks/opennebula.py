@@ -14,10 +14,11 @@ from typing import Any
 from pyone.server_xrpc import OneServerXRPC
 
 from include.facts import CloudVm, VmSpec
+from include.inventory import Lease
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing, Refused, Unreachable
 from snowmelt.hooks.connection import ConnectedHook, tried
-from snowmelt.hooks.one_records import SERVICE_ATTRIBUTE, cloud_vm, service_of
+from snowmelt.hooks.one_records import SERVICE_ATTRIBUTE, cloud_vm, held, service_of
 from snowmelt.hooks.one_template import Value, template_xml
 from snowmelt.hooks.one_transport import MAX_CONNECTIONS, Endpoint, OneTransport
 
@@ -61,6 +62,15 @@ class OpenNebulaHook(ConnectedHook):
         One short call: 2 kB and 0.3 ms for each VM, against 9 kB and 0.8 ms extended.
         """
         return _sorted(self._one.vmpool.info(_VISIBLE, *_ALL_IDS, _NOT_DONE).VM)
+
+    def held_leases(self) -> tuple[Lease, ...]:
+        """Return the addresses that are held for no VM, of all networks that we may see.
+
+        The list of networks has no leases, so this is one call more for each network in use.
+        """
+        nets = self._one.vnpool.info(_VISIBLE, *_ALL_IDS).VNET
+        used = [int(net.ID) for net in nets if int(net.USED_LEASES)]
+        return tuple(lease for net_id in used for lease in held(self._one.vn.info(net_id)))
 
     def vm(self, vm_id: int) -> CloudVm:
         """Return one VM, also one that is DONE. `Missing` when the id was never given out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from snowmelt.hooks.monitoring import monitoring_for
+from snowmelt.identity import monitor
 from snowmelt.links import MonitoringLink
 from snowmelt.operators.base import deadline
 from snowmelt.operators.step import NewVmOperator
@@ -24,12 +25,10 @@ class MonitorVm(NewVmOperator):
         if wanted is None:
             self.log.info("%s is not monitored", self.service.name)
             return None
-        hook, fqdn = monitoring_for(self.connections.monitoring), self.vm["fqdn"]
-        variables = {name: str(value) for name, value in wanted.vars.items()}
-        variables["snowmelt_service"] = self.service.name
-        outcome = hook.ensure_host(fqdn, self.address, wanted.template, variables)
+        fqdn = self.vm["fqdn"]
+        outcome = monitor(self.service, fqdn, self.address)
         self.log.info("%s %s in monitoring", outcome, fqdn)
-        hook.check_now(fqdn)
+        monitoring_for(self.connections.monitoring).check_now(fqdn)
         return self.wait(
             context,
             HealthyTrigger(

@@ -332,6 +332,19 @@ def test_a_name_never_becomes_a_command(hook: HaproxyHook, name: str) -> None:
         hook.members(name)
 
 
+def test_the_members_of_many_pools_come_with_one_call(
+    hook: HaproxyHook, app: tuple[int, type[App]]
+) -> None:
+    """A pool that is not there has none: it must not hide the others."""
+    join(hook, "vm1", app[0])
+    hook.ensure_member("plain", "vm2", "127.0.0.1", app[0])
+
+    found = hook.members_of(["shop", "plain", "nowhere"])
+
+    assert [(member.pool, member.name) for member in found] == [("plain", "vm2"), ("shop", "vm1")]
+    assert hook.members_of([]) == ()
+
+
 def test_no_socket_there_is_unreachable(connect: Connect, tmp_path: Path) -> None:
     """Airflow tries again: HAProxy may be starting."""
     hook = HaproxyHook(connect("haproxy", extra={"socket": str(tmp_path / "none.sock")}))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from include.inventory import Monitored
 from include.verdict import Outcome
 from snowmelt.errors import Conflict, Missing, NotAllowed, SnowmeltError, Unreachable
 from snowmelt.hooks.icinga2 import Icinga2Hook, error_for
@@ -218,6 +219,16 @@ def test_hosts_are_found_by_their_service(hook: Icinga2Hook, name: str) -> None:
     assert name in hook.hosts()
     assert f"foreign-{name}" not in hook.hosts()
     assert hook.hosts("no-such-service") == ()
+    hook.remove_host(f"foreign-{name}")
+
+
+def test_the_inventory_has_every_host_that_says_it_is_ours(hook: Icinga2Hook, name: str) -> None:
+    """With its address and its service, in one call."""
+    hook.ensure_host(name, "127.0.0.1", "snowmelt-vm", {"snowmelt_service": "blog"})
+    hook.ensure_host(f"foreign-{name}", "127.0.0.1", "snowmelt-vm", {})
+
+    assert Monitored(name=name, address="127.0.0.1", service="blog") in hook.inventory()
+    assert f"foreign-{name}" not in {host.name for host in hook.inventory()}
     hook.remove_host(f"foreign-{name}")
 
 

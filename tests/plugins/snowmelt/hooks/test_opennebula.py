@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from include.facts import VmSpec
+from include.inventory import Lease
 from include.verdict import Outcome
 from snowmelt.errors import (
     Busy,
@@ -16,7 +17,13 @@ from snowmelt.errors import (
     Unreachable,
 )
 from snowmelt.hooks.opennebula import OpenNebulaHook
-from tests.plugins.snowmelt.hooks.fake_one import FakeCloud, FakeOne, LostAnswerError, recorded
+from tests.plugins.snowmelt.hooks.fake_one import (
+    FakeCloud,
+    FakeOne,
+    LostAnswerError,
+    recorded,
+    recorded_value,
+)
 
 NAME = "shop-k3f7x2q-0"
 OURS = f"<TEMPLATE><CONTEXT><SET_HOSTNAME>{NAME}.lab.test</SET_HOSTNAME></CONTEXT></TEMPLATE>"
@@ -299,6 +306,21 @@ def test_an_unknown_network_is_missing(cloud: FakeCloud, cloud_hook: OpenNebulaH
     with pytest.raises(Missing, match="nowhere"):
         cloud_hook.ensure_vm(spec)
     assert not cloud.vms
+
+
+def test_addresses_held_for_no_vm_are_found_in_networks_that_are_in_use(
+    one: FakeOne, cloud_hook: OpenNebulaHook
+) -> None:
+    """The list has no leases; a network that nobody uses is not asked for."""
+    used = recorded_value("vnets_27-vnpool-info").replace(
+        "<USED_LEASES>0</USED_LEASES>", "<USED_LEASES>1</USED_LEASES>", 2
+    )
+    details = {5: "vnets_06-info-held", 4: "vnets_30-info-with-leases"}
+    one.answers["vnpool.info"] = lambda _: used
+    one.answers["vn.info"] = lambda params: recorded_value(details[params[0]])
+
+    assert cloud_hook.held_leases() == (Lease(network="app-net", address="192.168.0.9"),)
+    assert [params[1] for params in one.called("vn.info")] == [5, 4]
 
 
 def test_terminating_a_running_vm_is_accepted(cloud: FakeCloud, cloud_hook: OpenNebulaHook) -> None:
