@@ -75,6 +75,17 @@ class PuppetDbHook(RestHook):
             failures = self._failures(api, failed) if failed else {}
         return {each.node: _report(each, failures.get(each.node, ())) for each in reports}
 
+    def facts(
+        self, certnames: Collection[str], names: Collection[str]
+    ) -> dict[str, dict[str, Any]]:
+        """Return the facts *names* of each active VM that sent them, in one query for all."""
+        wanted = ["in", "name", ["array", sorted(names)]]
+        found: dict[str, dict[str, Any]] = defaultdict(dict)
+        with self._queries() as api:
+            for fact in api.facts(query=json.dumps(["and", _among(certnames), wanted])):
+                found[fact.node][fact.name] = fact.value
+        return dict(found)
+
     def nodes(self) -> tuple[str, ...]:
         """Return the certnames of all active VMs, by name."""
         with self._queries() as api:

@@ -13,6 +13,7 @@ from include.planner import (
     CannotSee,
     Plan,
     PlanError,
+    Seen,
     Wanted,
     as_markdown,
     plan_rollout,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 class PlanRollout(BaseOperator):
     """Plan the rollout of *service* and print it. With `dry_run` nothing follows.
 
-    Pushes {"service", "plan", "dry_run"}, to which the whole run is pinned, under the key
+    Pushes {"service", "plan", "dry_run", "errors"}, to which the whole run is pinned, under the key
     "rollout". Returns the canary, for the group that is mapped over it: Airflow maps over return
     values only, so `clear_leftovers` returns the other new VMs and `watch_canary` the old ones.
     """
@@ -43,7 +44,8 @@ class PlanRollout(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         params = context["params"]
         service = self._load()
-        plan = self._plan(service, params, context)
+        seen = look(service)
+        plan = self._plan(service, seen, params, context)
         self.log.info("%s", as_markdown(plan))
         dry_run = bool(params["dry_run"])
         if dry_run:
@@ -52,6 +54,8 @@ class PlanRollout(BaseOperator):
             "service": service.model_dump(mode="json"),
             "plan": plan.to_json(),
             "dry_run": dry_run,
+            # what clients met until now: the proof tells what they meet from here on
+            "errors": {vm.name: vm.member.errors for vm in seen.vms if vm.member},
         }
         context["ti"].xcom_push(key="rollout", value=rollout)
         return [] if dry_run else as_list(vm for vm in plan.new if vm.canary)
@@ -62,12 +66,14 @@ class PlanRollout(BaseOperator):
         except CatalogueError as error:
             raise Refused(str(error)) from error
 
-    def _plan(self, service: Service, params: Mapping[str, Any], context: Context) -> Plan:
+    def _plan(
+        self, service: Service, seen: Seen, params: Mapping[str, Any], context: Context
+    ) -> Plan:
         wanted = Wanted.from_params(params)
         run = context["dag_run"]
         rollout = rollout_id(run.dag_id, run.run_id)
         try:
-            return plan_rollout(service, wanted, look(service), rollout, datetime.now(UTC))
+            return plan_rollout(service, wanted, seen, rollout, datetime.now(UTC))
         except CannotSee as error:
             raise Unreachable(str(error)) from error
         except PlanError as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from include.facts import Certificate, CertificateRequest, CloudVm, PuppetReport, VmSpec
 from include.verdict import Outcome
@@ -176,6 +176,13 @@ class FakePuppetDb(Fake):
     ) -> dict[str, PuppetReport]:
         known = self.world.reports.items()
         return {n: r for n, r in known if n in certnames and (since is None or r.end_time > since)}
+
+    @verb
+    def facts(
+        self, certnames: Collection[str], names: Collection[str]
+    ) -> dict[str, dict[str, Any]]:
+        known = {n: f for n, f in self.world.facts.items() if n in certnames}
+        return {n: {k: v for k, v in f.items() if k in names} for n, f in known.items()}
 
     @verb
     def nodes(self) -> tuple[str, ...]:

@@ -11,11 +11,12 @@ import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 
 import snowmelt.operators
+import snowmelt.proof
 import snowmelt.triggers
 from tests.plugins.snowmelt.fakes import install
 from tests.plugins.snowmelt.world import FakeWorld
 
-for package in (snowmelt.operators, snowmelt.triggers):
+for package in (snowmelt.operators, snowmelt.proof, snowmelt.triggers):
     for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         importlib.import_module(found.name)
 

@@ -122,6 +122,10 @@ class Ti:
     start_date: datetime | None = None
     states: dict[str, str] = field(default_factory=dict)
     pushed: dict[str, Any] = field(default_factory=dict)
+    pulled: dict[str, Any] = field(default_factory=dict)  # by task id
+
+    def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
+        return self.pulled.get(task_ids)
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value

@@ -157,6 +157,7 @@ class FakeWorld:
         self.certificates: dict[str, FakeCertificate] = {}
         self.reports: dict[str, PuppetReport] = {}
         self.nodes: set[str] = set()
+        self.facts: dict[str, dict[str, Any]] = {}
         self.names: dict[str, tuple[str, int]] = {}
         self.hosts: dict[str, FakeHost] = {}
         self.runs: dict[tuple[str, str], FakeRun] = {}

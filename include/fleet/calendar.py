@@ -1,0 +1,92 @@
+"""When a service's turn may begin: its own minute, inside its windows, outside its blackouts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+from include.catalogue.maintenance import WEEK, Maintenance, Window
+
+Span = tuple[float, float]  # epoch seconds: from, and up to but without
+
+
+def start_minute(service: str, within: timedelta) -> int:
+    """Return the minute of a service, the same every day: nothing herds, and no day surprises."""
+    minutes = max(1, int(within.total_seconds() // 60))
+    return int.from_bytes(sha256(service.encode()).digest()[:8]) % minutes
+
+
+def open_spans(
+    service: str, maintenance: Maintenance, began: datetime, ends: datetime, spread: timedelta
+) -> tuple[Span, ...]:
+    """Return the times in which the rotation of *service* may start, between *began* and *ends*.
+
+    The first of them begins at the service's own minute after the fleet's start or the opening of
+    its window, whichever is later, and at most halfway through it. With no *spread*, at once.
+    """
+    whole = (began.timestamp(), ends.timestamp())
+    spans = list(_without(_windows(maintenance, whole), _blackouts(maintenance)))
+    if spans and spread:
+        spans[0] = _late(service, spans[0], spread)
+    return tuple(spans)
+
+
+def _late(service: str, span: Span, spread: timedelta) -> Span:
+    room = min(spread, timedelta(seconds=(span[1] - span[0]) / 2))
+    return span[0] + 60 * start_minute(service, room), span[1]
+
+
+def _windows(maintenance: Maintenance, whole: Span) -> list[Span]:
+    if not maintenance.windows:
+        return [whole]
+    spans = (span for w in maintenance.windows for span in _days(w, maintenance.zone, whole))
+    cut = [(max(a, whole[0]), min(b, whole[1])) for a, b in spans]
+    return _joined(span for span in cut if span[0] < span[1])
+
+
+def _days(window: Window, zone: ZoneInfo, whole: Span) -> Iterator[Span]:
+    """Yield the window of each day around *whole*; the wall clock decides, also when it jumps."""
+    first = datetime.fromtimestamp(whole[0], zone).date() - timedelta(days=1)
+    last = datetime.fromtimestamp(whole[1], zone).date()
+    for number in range((last - first).days + 1):
+        day = first + timedelta(days=number)
+        if WEEK[day.weekday()] not in window.days:
+            continue
+        until = day + timedelta(days=window.ends <= window.begins)
+        yield (
+            datetime.combine(day, window.begins, zone).astimezone(UTC).timestamp(),
+            datetime.combine(until, window.ends, zone).astimezone(UTC).timestamp(),
+        )
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    joined: list[Span] = []
+    for begins, ends in sorted(spans):
+        if joined and begins <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], ends))
+        else:
+            joined.append((begins, ends))
+    return joined
+
+
+def _blackouts(maintenance: Maintenance) -> list[Span]:
+    zone = maintenance.zone
+    return [
+        (b.begins.replace(tzinfo=zone).timestamp(), b.ends.replace(tzinfo=zone).timestamp())
+        for b in maintenance.blackouts
+    ]
+
+
+def _without(spans: Sequence[Span], holes: Sequence[Span]) -> Iterator[Span]:
+    for begins, ends in spans:
+        at = begins
+        for hole_begins, hole_ends in sorted(holes):
+            if hole_ends <= at or hole_begins >= ends:
+                continue
+            if at < hole_begins:
+                yield at, hole_begins
+            at = hole_ends
+        if at < ends:
+            yield at, ends

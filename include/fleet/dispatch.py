@@ -1,0 +1,141 @@
+"""Decide which rotations start now: everything that fits into the budgets and may."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from include.catalogue.fleet import Budgets
+from include.fleet.turns import RotationPlan, Turn
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far one service is: its run's state, its new VMs that run, and who else is at it."""
+
+    state: str = ""  # "": not started; else what Airflow says
+    running_vms: int = 0
+    others: int = 0  # runs of its DAG that are not ours and have not ended
+
+    @property
+    def active(self) -> bool:
+        """Whether its rotation is under way."""
+        return self.state in ("queued", "running")
+
+    @property
+    def ended(self) -> bool:
+        """Whether its rotation is over."""
+        return self.state in ("success", "failed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """What may be under way at once."""
+
+    services: int
+    vms_above_plan: int
+    vms_waiting: int
+    failures: int
+
+    @classmethod
+    def of(cls, budgets: Budgets, failures: int) -> Budget:
+        """Return the budgets of `fleet.yaml`, with the failures settled to a number."""
+        return cls(
+            services=budgets.services,
+            vms_above_plan=budgets.vms_above_plan,
+            vms_waiting=budgets.vms_waiting,
+            failures=failures,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What to do now."""
+
+    start: tuple[Turn, ...] = ()
+    held: Mapping[str, str] = field(default_factory=dict)  # service -> why it does not start
+    active: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    spent: bool = False  # the failure budget is used up: nothing more is started
+    over: bool = False  # nothing is under way, and nothing will start any more
+
+
+def decide(
+    plan: RotationPlan, progress: Mapping[str, Progress], budget: Budget, now: float
+) -> Decision:
+    """Return what starts now, what waits and why, and whether the day's rotation is over.
+
+    A run of somebody else's on a service goes first. A service that is larger than a budget
+    goes alone.
+    """
+    known = {turn.service: progress.get(turn.service, Progress()) for turn in plan.turns}
+    failed = tuple(name for name, p in known.items() if p.state == "failed")
+    spent = len(failed) >= budget.failures
+    active = [turn for turn in plan.turns if known[turn.service].active]
+    start: list[Turn] = []
+    held: dict[str, str] = {}
+    for turn in plan.turns:
+        mine = known[turn.service]
+        if mine.active or mine.ended:
+            continue
+        why = _spent(failed) if spent else _held(turn, mine, [*active, *start], known, budget, now)
+        if why:
+            held[turn.service] = why
+        else:
+            start.append(turn)
+    closed = spent or all(_closed(turn, now) for turn in plan.turns if turn.service in held)
+    return Decision(
+        start=tuple(start),
+        held=held,
+        active=tuple(turn.service for turn in active),
+        failed=failed,
+        spent=spent,
+        over=not active and not start and closed,
+    )
+
+
+def _spent(failed: Sequence[str]) -> str:
+    return f"the failure budget is spent: {', '.join(failed)} failed"
+
+
+def _closed(turn: Turn, now: float) -> bool:
+    return all(ends <= now for _, ends in turn.open)
+
+
+def _held(  # the reasons look at everything there is
+    turn: Turn,
+    mine: Progress,
+    beside: Sequence[Turn],
+    known: Mapping[str, Progress],
+    budget: Budget,
+    now: float,
+) -> str:
+    if _closed(turn, now):
+        return "its time was over before it could start"
+    if not any(begins <= now < ends for begins, ends in turn.open):
+        return "its time has not come"
+    if mine.others:
+        return "another run of its rollout goes first"
+    return _no_room(turn, beside, known, budget)
+
+
+def _no_room(
+    turn: Turn, beside: Sequence[Turn], known: Mapping[str, Progress], budget: Budget
+) -> str:
+    if not beside:
+        return ""
+    if len(beside) >= budget.services:
+        return f"{len(beside)} services are under way"
+    above = sum(t.vms for t in beside)
+    if above + turn.vms > budget.vms_above_plan:
+        return f"{above} VMs above plan, and it needs {turn.vms}"
+    waiting = sum(max(0, t.vms - known[t.service].running_vms) for t in beside)
+    if waiting + turn.vms > budget.vms_waiting:
+        return f"{waiting} VMs wait for OpenNebula, and it needs {turn.vms}"
+    return ""
+
+
+def next_opening(plan: RotationPlan, waiting: Sequence[str], now: float) -> float | None:
+    """Return when the next of the *waiting* services may start, if that is still to come."""
+    begins = [a for t in plan.turns if t.service in waiting for a, _ in t.open if a > now]
+    return min(begins, default=None)

@@ -1,0 +1,115 @@
+"""Put together what a rollout leaves as evidence of each VM that it made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from include.catalogue.model import Service
+from include.facts import CloudVm, HostHealth, Member, PuppetReport
+from include.planner import Facts, NewVm, Plan
+from include.proof.document import BalancerProof, MonitoringProof, PuppetProof, Run, VmProof
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What was seen on the way, while the old VMs still ran."""
+
+    differences: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by new VM
+    failures: Mapping[str, int] = field(default_factory=dict)  # of clients, by old VM
+    left: Mapping[str, str] = field(default_factory=dict)  # when each old VM left its pool
+
+    @classmethod
+    def of(cls, told: Sequence[Mapping[str, Any]]) -> Self:
+        """Return what the tasks `leave_balancer` told of their old VMs."""
+        return cls(
+            differences={k: v for each in told for k, v in each.get("differences", {}).items()},
+            failures={each["name"]: each["failures"] for each in told if "failures" in each},
+            left={each["name"]: each["left"] for each in told if each["left"]},
+        )
+
+
+def evidence(
+    service: Service,
+    plan: Plan,
+    run: Run,
+    *,
+    facts: Facts,
+    reports: Mapping[str, PuppetReport],
+    seen: Seen,
+    now: datetime,
+) -> tuple[VmProof, ...]:
+    """Return the proof of each new VM; the ages that are allowed are the fleet's to say."""
+    maker = _Maker(service, plan, run, facts, seen, now)
+    vms = {vm.name: vm for vm in facts.vms if vm.phase == "running"}
+    return tuple(
+        maker.proof(new, vms[new.name], reports.get(new.fqdn))
+        for new in plan.new
+        if new.name in vms
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    service: Service
+    plan: Plan
+    run: Run
+    facts: Facts
+    seen: Seen
+    now: datetime
+
+    def proof(self, new: NewVm, vm: CloudVm, report: PuppetReport | None) -> VmProof:
+        old = next((o for o in self.plan.old if o.slot == new.slot), None)
+        certificates = {c.certname: c.fingerprint for c in self.facts.certificates}
+        health = next((h for h in self.facts.health if h.name == new.fqdn), None)
+        return VmProof(
+            name=new.name,
+            service=self.service.name,
+            release=self.plan.release,
+            vm_id=vm.vm_id,
+            rebuilt=vm.created_at,
+            max_age_s=int(self.service.max_age.total_seconds()),
+            run=self.run,
+            predecessor=old.name if old else None,
+            predecessor_vm_id=old.vm_id if old else None,
+            certificate=certificates.get(new.fqdn),
+            puppet=_puppet(report) if report else None,
+            monitoring=_monitoring(health) if health else None,
+            balancer=self._balancer(new.name, old.name if old else ""),
+            differences=tuple(self.seen.differences.get(new.name, ())),
+            compared=new.name in self.seen.differences,
+        )
+
+    def _balancer(self, new: str, old: str) -> BalancerProof | None:
+        member = next((m for m in self.facts.members if m.name == new), None)
+        if member is None:
+            return None
+        left = self.seen.left.get(old)
+        return BalancerProof(
+            pool=member.pool,
+            joined=_since(member, self.now),
+            predecessor_left=datetime.fromisoformat(left) if left else None,
+            client_failures=member.errors + self.seen.failures.get(old, 0),
+        )
+
+
+def _since(member: Member, now: datetime) -> datetime | None:
+    up = now - timedelta(seconds=round(member.since_s))
+    return up.replace(microsecond=0) if member.state == "up" else None
+
+
+def _puppet(report: PuppetReport) -> PuppetProof:
+    return PuppetProof(
+        status=report.status,
+        report_hash=report.report_hash,
+        transaction_uuid=report.transaction_uuid,
+        at=report.end_time,
+    )
+
+
+def _monitoring(health: HostHealth) -> MonitoringProof:
+    checks = {check.name: str(check.state) for check in (health.host, *health.checks)}
+    # a warning is well, as for the planner: see docs/adr/0016-watch.md
+    return MonitoringProof(well=not {"critical", "unknown"} & set(checks.values()), checks=checks)

@@ -1,0 +1,34 @@
+"""The catalogue for those who work on the whole fleet: one wrong file stops no other service."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from include.catalogue import CatalogueError, Service, load_service, service_names
+from include.catalogue.fleet import Fleet, load_fleet
+from snowmelt.errors import Refused
+
+
+def readable_services(only: Collection[str] = ()) -> tuple[dict[str, Service], dict[str, str]]:
+    """Return the services by name, and what is wrong with those that cannot be read."""
+    services: dict[str, Service] = {}
+    broken: dict[str, str] = {}
+    for name in only or service_names():
+        try:
+            services[name] = load_service(name)
+        except CatalogueError as error:
+            broken[name] = str(error)
+    return services, broken
+
+
+def settled_fleet() -> Fleet:
+    """Return the fleet's own file; one with a mistake is refused."""
+    try:
+        return load_fleet()
+    except CatalogueError as error:
+        raise Refused(str(error)) from error
+
+
+def clouds_of(services: Iterable[Service]) -> list[str]:
+    """Return the Connections of all OpenNebulas that *services* are on."""
+    return sorted({service.connections.opennebula for service in services})

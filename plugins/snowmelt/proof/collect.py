@@ -1,0 +1,97 @@
+"""Collect a rollout's evidence on the way: what is gone by the time when it ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from include.catalogue import Service
+from include.planner import Facts, NewVm, OldVm, Plan
+from include.proof import Run, compare
+from include.proof.differences import INVENTORY, SAME
+from include.proof.evidence import Seen, evidence
+from snowmelt.catalogue import settled_fleet
+from snowmelt.errors import SnowmeltError
+from snowmelt.hooks.puppetdb import PuppetDbHook
+from snowmelt.look import look_at_pool
+from snowmelt.proof.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def of_old_vm(
+    service: Service, plan: Plan, name: str, errors_before: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return what only the old VM can tell, in the last step before it is retired.
+
+    *errors_before* are those that each member had counted when the rollout was planned.
+    """
+    old = next(vm for vm in plan.old if vm.name == name)
+    new = next((vm for vm in plan.new if vm.slot == old.slot), None)
+    told: dict[str, Any] = {"name": name, "left": None}
+    if new and (found := _differences(service, new, old)) is not None:
+        told["differences"] = {new.name: found}
+    if name in errors_before:
+        now = {m.name: m.errors for m in look_at_pool(service)}
+        told["failures"] = max(0, now.get(name, 0) - errors_before[name])
+    return told
+
+
+def _differences(service: Service, new: NewVm, old: OldVm) -> list[str] | None:
+    """Return in what the two differ, None when nobody can say.
+
+    It must not stop a rollout that PuppetDB has no answer just now.
+    """
+    try:
+        hook = PuppetDbHook(service.connections.puppetdb)
+        facts = hook.facts([old.fqdn, new.fqdn], (INVENTORY, *SAME))
+    except SnowmeltError as error:
+        log.warning("%s and %s are not compared: %s", new.name, old.name, error)
+        return None
+    if not (old.fqdn in facts and new.fqdn in facts):
+        return None
+    found = [str(each) for each in compare(facts[old.fqdn], facts[new.fqdn])]
+    for each in found:
+        log.warning("%s differs from %s: %s", new.name, old.name, each)
+    return found
+
+
+def write_evidence(
+    run: Run, service: Service, plan: Plan, *, facts: Facts, told: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write what is known of each new VM to the store, where the daily proof finds it.
+
+    *told* is what the old VMs could tell.
+    """
+    if not plan.new:
+        return
+    reports = PuppetDbHook(service.connections.puppetdb).last_reports([v.fqdn for v in plan.new])
+    made = evidence(
+        service,
+        plan,
+        run,
+        facts=facts,
+        reports=reports,
+        seen=Seen.of(told),
+        now=datetime.now(UTC),
+    )
+    data = {"release": plan.release, "vms": [vm.model_dump(mode="json") for vm in made]}
+    text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False)
+    Store(settled_fleet().proof.store).write(evidence_file(service.name, plan.rollout), text)
+
+
+def told_by(ti: Any, task_ids: Iterable[str]) -> list[Mapping[str, Any]]:
+    """Return what mapped tasks returned; Airflow gives one value as it is, and many as a list."""
+    told: list[Mapping[str, Any]] = []
+    for task_id in task_ids:
+        pulled = ti.xcom_pull(task_ids=task_id)
+        told += [each for each in (pulled if isinstance(pulled, list) else [pulled]) if each]
+    return told
+
+
+def evidence_file(service: str, rollout: str) -> str:
+    """Return the name of the evidence of one rollout in the store."""
+    return f"evidence/{service}/{rollout}.json"

@@ -1,0 +1,97 @@
+"""The installation's signing key (Ed25519, RFC 8032).
+
+The private key is the password of an Airflow Connection (PEM, PKCS 8), or a file that nobody
+else can read, named by the Connection's extra `key_file`. An installation without the Connection
+gets a key of its own beside AIRFLOW_HOME's other secrets, at the first proof.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from contextlib import suppress
+from pathlib import Path
+
+from airflow.configuration import AIRFLOW_HOME
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from snowmelt.errors import Refused
+from snowmelt.proof.public import fingerprint
+
+KEY_FILE = "snowmelt-proof-key.pem"
+
+
+class Signer:
+    """Signs with the installation's key."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.public_pem = key.public_key().public_bytes(
+            Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+        )
+        self.fingerprint = fingerprint(key.public_key())
+
+    def sign(self, data: bytes) -> str:
+        """Return the signature of *data*, in base64."""
+        return b64encode(self._key.sign(data)).decode()
+
+
+def signer_for(conn_id: str) -> Signer:
+    """Return the signer of a Connection, or of the installation's own file without it."""
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return Signer(_own_key(Path(AIRFLOW_HOME) / KEY_FILE))
+    if connection.password:
+        return Signer(_private(connection.password.encode(), f"connection {conn_id}"))
+    file = connection.extra_dejson.get("key_file")
+    if not file:
+        raise Refused(f"connection {conn_id} has neither a password nor a key_file")
+    return Signer(read_private(Path(file)))
+
+
+def read_private(file: Path) -> Ed25519PrivateKey:
+    """Return the key in a file; `Refused` when others can read it."""
+    try:
+        mode, pem = file.stat().st_mode, file.read_bytes()
+    except OSError as error:
+        raise Refused(f"the signing key {file}: {error.strerror}") from error
+    if mode & 0o077:
+        raise Refused(f"the signing key {file} can be read by others: chmod 600 {file}")
+    return _private(pem, str(file))
+
+
+def _own_key(file: Path) -> Ed25519PrivateKey:
+    """Return the key in *file*, which is made at the first time; who comes second takes that."""
+    if not file.exists():
+        half = file.with_name(f".{file.name}.{os.getpid()}")
+        half.unlink(missing_ok=True)
+        half.touch(mode=0o600)
+        half.write_bytes(
+            Ed25519PrivateKey.generate().private_bytes(
+                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+            )
+        )
+        with suppress(FileExistsError):
+            file.hardlink_to(half)
+        half.unlink()
+    return read_private(file)
+
+
+def _private(pem: bytes, where: str) -> Ed25519PrivateKey:
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError) as error:
+        raise Refused(f"{where} holds no private key in PEM without a password") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise Refused(f"{where} holds a key of another kind: make one with Ed25519")
+    return key

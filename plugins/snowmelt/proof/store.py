@@ -1,0 +1,81 @@
+"""Where proofs and evidence live: a disk or an object store, through Airflow's own paths.
+
+proof/2026-11-24.json, .html    one of each for a day
+proof/keys/<fingerprint>.pem    the public keys, for whoever checks the chain
+evidence/<service>/<rollout>.json
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from airflow.configuration import AIRFLOW_HOME
+from airflow.sdk import ObjectStoragePath
+
+from include.proof import day_of
+from snowmelt.errors import Unreachable
+
+STORE_VARIABLE = "SNOWMELT_STORE"
+
+
+class Store:
+    """Text files under one root; a file is there as a whole or not at all."""
+
+    def __init__(self, root: str | None = None) -> None:
+        given = os.environ.get(STORE_VARIABLE) or root or f"file://{AIRFLOW_HOME}/snowmelt"
+        self.root = ObjectStoragePath(given)
+
+    def read(self, name: str) -> str | None:
+        """Return a file, None when there is none."""
+        try:
+            return str((self.root / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Unreachable(f"cannot read {self.root / name}: {error}") from error
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file, instead of the one that is there."""
+        path = self.root / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.protocol in ("", "file"):
+                _write_whole(Path(path.path), text)
+            else:
+                path.write_text(text, encoding="utf-8")  # an object is put as a whole
+        except OSError as error:
+            raise Unreachable(f"cannot write {path}: {error}") from error
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the files in a folder, in order."""
+        try:
+            return sorted(path.name for path in (self.root / folder).iterdir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise Unreachable(f"cannot list {self.root / folder}: {error}") from error
+
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is gone is fine."""
+        try:
+            (self.root / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise Unreachable(f"cannot remove {self.root / name}: {error}") from error
+
+    def days(self) -> list[str]:
+        """Return the days that have a proof, the oldest first."""
+        return [day for name in self.names("proof") if (day := day_of(name))]
+
+    def proof(self, day: str) -> dict[str, Any] | None:
+        """Return the file of a day's proof."""
+        text = self.read(f"proof/{day}.json")
+        return json.loads(text) if text else None
+
+
+def _write_whole(path: Path, text: str) -> None:
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)
