@@ -31,6 +31,10 @@ class DagRunsHook:
         """Return whether the run is there, in whatever state."""
         return bool(_ask("get_dr_count", dag_id=dag_id, run_ids=[run_id]))
 
+    def under_way(self, dag_id: str) -> int:
+        """Return how many runs of the DAG wait or run: one that waits may begin at any moment."""
+        return int(_ask("get_dr_count", dag_id=dag_id, states=["queued", "running"]))
+
     def ensure_run(
         self, dag_id: str, run_id: str, conf: Mapping[str, Any], note: str = ""
     ) -> Outcome:

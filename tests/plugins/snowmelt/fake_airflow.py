@@ -25,6 +25,11 @@ class FakeDagRuns(Fake):
         return (dag_id, run_id) in self.world.runs
 
     @verb
+    def under_way(self, dag_id: str) -> int:
+        runs = self.world.runs.items()
+        return sum(dag == dag_id and r.state in ("queued", "running") for (dag, _), r in runs)
+
+    @verb
     def ensure_run(
         self, dag_id: str, run_id: str, conf: Mapping[str, Any], note: str = ""
     ) -> Outcome:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from include.facts import Certificate, CertificateRequest, CloudVm, PuppetReport, VmSpec
+from include.inventory import Lease
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing
 from tests.plugins.snowmelt.world import FakeCertificate, FakeVm, FakeWorld
@@ -67,6 +68,10 @@ class FakeOpenNebula(Fake):
         if vm_id not in self.world.vms:
             raise Missing(f"no VM {vm_id}")
         return self.world.shown(self.world.vms[vm_id], extended=True)
+
+    @verb
+    def held_leases(self) -> tuple[Lease, ...]:
+        return tuple(self.world.leases)
 
     @verb
     def find(self, name: str) -> tuple[CloudVm, ...]:
@@ -160,7 +165,12 @@ class FakePuppetCa(Fake):
     def _all(self) -> tuple[Certificate, ...]:
         asked = [Certificate(certname=n, state="requested", fingerprint="") for n in self._asked()]
         known = [
-            Certificate(certname=name, state=c.state, fingerprint=c.key)  # type: ignore[arg-type]
+            Certificate(
+                certname=name,
+                state=c.state,  # type: ignore[arg-type]
+                fingerprint=c.key,
+                not_after=datetime.fromtimestamp(c.signed_at + c.ttl_s, UTC),
+            )
             for name, c in self.world.certificates.items()
         ]
         return (*asked, *known)

@@ -9,7 +9,9 @@ from functools import partial
 
 import pytest
 
+from include.audit import Memory
 from include.facts import Address, CheckResult, HostHealth, Member
+from include.inventory import Monitored
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing
 from tests.plugins.snowmelt.fake_airflow import FakeDagRuns, FakeGoodReleases
@@ -29,28 +31,47 @@ from tests.plugins.snowmelt.world import (
     FakeWorld,
 )
 
+REVERSE_ZONE = "0.18.198.in-addr.arpa"
+
 
 class FakeNameServer(Fake):
+    @property
+    def zones(self) -> tuple[str, ...]:
+        return ("lab.test", REVERSE_ZONE)
+
     @verb
     def ensure_address(self, fqdn: str, address: str, ttl: int) -> Outcome:
         known = self.world.names.get(fqdn)
         if known and known[0] != address:
             raise Conflict(f"{fqdn} is {known[0]}, wanted {address}")
-        if known:
+        if known and fqdn not in self.world.unpointed:
             return Outcome.UNCHANGED
+        self.world.unpointed.discard(fqdn)
         self.world.names[fqdn] = (address, ttl)
         self.tell(f"publish {fqdn}")
         return Outcome.CREATED
 
     @verb
     def remove_address(self, fqdn: str, address: str | None) -> Outcome:
-        if self.world.names.pop(fqdn, None) is None:
+        known = self.world.names.get(fqdn)
+        pointed = {a for a, name in self.world.pointers.items() if name == fqdn}
+        wanted = {address} if address else {*pointed, *([known[0]] if known else ())}
+        if known and known[0] in wanted:
+            del self.world.names[fqdn]
+            self.world.unpointed.discard(fqdn)
+        elif not wanted & pointed:
             return Outcome.UNCHANGED
+        for each in wanted & pointed:
+            del self.world.pointers[each]
         self.tell(f"unpublish {fqdn}")
         return Outcome.REMOVED
 
     @verb
     def addresses(self, zone: str) -> tuple[Address, ...]:
+        if zone == REVERSE_ZONE:
+            both = {a: f for f, (a, _) in self.world.names.items() if f not in self.world.unpointed}
+            pointers = {**both, **self.world.pointers}
+            return tuple(Address(fqdn=f, address=a, ttl=60) for a, f in sorted(pointers.items()))
         return tuple(
             Address(fqdn=fqdn, address=address, ttl=ttl)
             for fqdn, (address, ttl) in self.world.names.items()
@@ -62,6 +83,11 @@ class FakeBalancer(Fake):
     @verb
     def members(self, pool: str, idle_s: float = 60.0) -> tuple[Member, ...]:
         return tuple(self._shown(pool, name, m) for name, m in sorted(self._pool(pool).items()))
+
+    @verb
+    def members_of(self, pools: Collection[str]) -> tuple[Member, ...]:
+        there = [(pool, self.world.pools.get(pool, {})) for pool in sorted(pools)]
+        return tuple(self._shown(pool, n, m) for pool, ms in there for n, m in sorted(ms.items()))
 
     @verb
     def ensure_member(self, pool: str, name: str, address: str, port: int) -> Outcome:
@@ -166,6 +192,14 @@ class FakeMonitoring(Fake):
         return tuple(n for n, s in ours.items() if s and service in (None, s))
 
     @verb
+    def inventory(self) -> tuple[Monitored, ...]:
+        return tuple(
+            Monitored(name=n, address=h.address, service=h.variables["snowmelt_service"])
+            for n, h in self.world.hosts.items()
+            if "snowmelt_service" in h.variables
+        )
+
+    @verb
     def remove_host(self, name: str) -> Outcome:
         if self.world.hosts.pop(name, None) is None:
             return Outcome.UNCHANGED
@@ -187,7 +221,18 @@ class FakeMonitoring(Fake):
         return HostHealth(name=name, address=host.address, host=results[0], checks=(results[1],))
 
 
+class FakeAuditMemory(Fake):
+    @verb
+    def read(self) -> Memory:
+        return self.world.audits[-1] if self.world.audits else Memory()
+
+    @verb
+    def write(self, memory: Memory) -> None:
+        self.world.audits.append(memory)
+
+
 LOOKED_UP = {
+    "AuditMemoryHook": FakeAuditMemory,
     "OpenNebulaHook": FakeOpenNebula,
     "OpenNebulaImagesHook": FakeImages,
     "PuppetCaHook": FakePuppetCa,

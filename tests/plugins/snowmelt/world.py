@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from include.audit import Memory
 from include.facts import CertificateRequest, CloudVm, PuppetReport, VmPhase, VmSpec
 from include.image_facts import CloudImage, CloudTemplate, Disk
+from include.inventory import Lease
 from include.last_good import Good
 
 ROLE_OID = "1.3.6.1.4.1.34380.1.1.13"
@@ -158,7 +160,11 @@ class FakeWorld:
         self.reports: dict[str, PuppetReport] = {}
         self.nodes: set[str] = set()
         self.facts: dict[str, dict[str, Any]] = {}
-        self.names: dict[str, tuple[str, int]] = {}
+        self.names: dict[str, tuple[str, int]] = {}  # published both ways
+        self.unpointed: set[str] = set()  # names without their pointer back
+        self.pointers: dict[str, str] = {}  # address -> name, beside those
+        self.leases: list[Lease] = []
+        self.audits: list[Memory] = []
         self.hosts: dict[str, FakeHost] = {}
         self.runs: dict[tuple[str, str], FakeRun] = {}
         self.good: dict[str, list[Good]] = {}

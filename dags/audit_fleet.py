@@ -1,0 +1,41 @@
+"""Every hour: do all systems agree on what runs? Drift and orphans, across the whole fleet.
+
+1. `audit` reads OpenNebula, the CA, PuppetDB, DNS, monitoring and the balancers once and prints
+   what does not fit: traces of VMs that are gone, VMs that some system knows wrongly, VMs that
+   were never released, that are there twice, or that died. Nothing is changed by this.
+2. `brake` fails when much of the fleet is down at once: then a person says what goes on.
+3. `repair`, with `repair=true`, looks again and mends what is safely ours: known for longer than
+   `grace`, of a service of the catalogue, and no rollout of it under way. What other people made
+   is never touched.
+4. `heal`, with `repair=true`, starts a rollout of each service that has a dead VM. It replaces
+   just what is broken.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from airflow.sdk import DAG
+
+from include.catalogue.loader import service_names
+from snowmelt.operators.audit import AuditFleet, Brake, HealFleet, RepairFleet
+from snowmelt.params import DEFAULTS
+from snowmelt.params_audit import audit_params
+
+with DAG(
+    "audit_fleet",
+    params=audit_params(service_names()),
+    schedule="@hourly",
+    start_date=datetime.fromisoformat("2026-01-01T00:00:00+00:00"),
+    catchup=False,  # only now counts
+    max_active_runs=1,  # what it remembers has one writer
+    dagrun_timeout=timedelta(minutes=50),  # or a later one would wait for a system that is down
+    default_args=DEFAULTS,
+    doc_md=__doc__,
+    tags=["fleet"],
+):
+    audit = AuditFleet(task_id="audit")
+    brake = Brake(task_id="brake", audit=audit.output)
+    repair = RepairFleet(task_id="repair")
+    heal = HealFleet(task_id="heal", audit=audit.output, trigger_rule="none_failed")
+    brake >> repair >> heal

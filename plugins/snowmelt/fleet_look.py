@@ -1,0 +1,74 @@
+"""Look at the whole fleet: one call for each list of each system, however many services share it.
+
+The VMs come last: what is seen of a VM elsewhere has its VM in the list that is read afterwards,
+or the VM is gone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+
+from include.audit import FleetFacts
+from include.catalogue.model import Service
+from include.facts import Address
+from snowmelt.hooks.balancer import balancer_for
+from snowmelt.hooks.monitoring import monitoring_for
+from snowmelt.hooks.nameserver import NameServerHook
+from snowmelt.hooks.opennebula import OpenNebulaHook
+from snowmelt.hooks.puppet_ca import PuppetCaHook
+from snowmelt.hooks.puppetdb import PuppetDbHook
+
+
+def look_at_fleet(services: Collection[Service]) -> FleetFacts:
+    """Return what all systems know. A system that does not answer raises its own error."""
+    clouds = {conn: OpenNebulaHook(conn) for conn in _used(services, "opennebula")}
+    names = {conn: _names(conn, zones) for conn, zones in _zones(services).items()}
+    # in this order: arguments are evaluated one after the other
+    return FleetFacts(
+        members={
+            conn: balancer_for(conn).members_of(pools) for conn, pools in _pools(services).items()
+        },
+        hosts={conn: monitoring_for(conn).inventory() for conn in _monitored(services)},
+        certificates={
+            conn: PuppetCaHook(conn).certificates() for conn in _used(services, "puppet_ca")
+        },
+        nodes={conn: PuppetDbHook(conn).nodes() for conn in _used(services, "puppetdb")},
+        forward={conn: forward for conn, (forward, _) in names.items()},
+        reverse={conn: reverse for conn, (_, reverse) in names.items()},
+        leases={conn: cloud.held_leases() for conn, cloud in clouds.items()},
+        vms={conn: cloud.vms() for conn, cloud in clouds.items()},
+    )
+
+
+def _used(services: Iterable[Service], connection: str) -> list[str]:
+    return sorted({getattr(service.connections, connection) for service in services})
+
+
+def _monitored(services: Iterable[Service]) -> list[str]:
+    return _used([service for service in services if service.monitoring], "monitoring")
+
+
+def _pools(services: Iterable[Service]) -> dict[str, set[str]]:
+    pools: dict[str, set[str]] = defaultdict(set)
+    for service in services:
+        if service.balancer:
+            pools[service.connections.balancer].add(service.balancer.pool)
+    return pools
+
+
+def _zones(services: Iterable[Service]) -> dict[str, set[str]]:
+    zones: dict[str, set[str]] = defaultdict(set)
+    for service in services:
+        zones[service.connections.nameserver].add(service.dns.zone)
+    return zones
+
+
+def _names(conn: str, zones: set[str]) -> tuple[Sequence[Address], Sequence[Address]]:
+    """Return the forward and the reverse entries of a name server."""
+    dns = NameServerHook(conn)
+    reverse = [zone for zone in dns.zones if zone.endswith(".arpa")]
+    return (
+        [entry for zone in sorted(zones) for entry in dns.addresses(zone)],
+        [entry for zone in reverse for entry in dns.addresses(zone)],
+    )

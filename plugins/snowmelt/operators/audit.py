@@ -1,0 +1,199 @@
+"""Audit the fleet: look at all systems, say what does not fit, mend what is safely ours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.audit import (
+    Finding,
+    Judged,
+    Memory,
+    as_json,
+    as_table,
+    brake,
+    find,
+    fleet_size,
+    heal,
+    judge,
+    remember,
+    rollouts,
+)
+from include.catalogue import CatalogueError, Service, load_all
+from snowmelt.errors import Refused, SnowmeltError
+from snowmelt.fleet_look import look_at_fleet
+from snowmelt.hooks.audit_memory import AuditMemoryHook
+from snowmelt.hooks.dag_runs import DagRunsHook
+from snowmelt.mend import MENDS, mend
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Audit:
+    """One look at the fleet, judged."""
+
+    services: Mapping[str, Service]
+    judged: Sequence[Judged]
+    question: str  # of the brake; "" when it is released
+    memory: Memory  # for the next audit
+
+
+class _AuditOperator(BaseOperator):
+    """What the tasks of `audit_fleet` share: a fresh look, by the parameters of the run."""
+
+    ui_color = "#eef3fb"
+
+    def audit(self, context: Context) -> Audit:
+        """Look, and decide."""
+        params, now = context["params"], datetime.fromtimestamp(time.time(), UTC)
+        services, memory = _catalogue(), AuditMemoryHook().read()
+        facts = look_at_fleet(services.values())
+        findings = find(services.values(), facts, memory.known)
+        busy = _busy(findings)
+        grace, chosen = timedelta(minutes=params["grace"]), params["services"] or services
+        judged = judge(findings, memory, now=now, grace=grace, busy=busy)
+        return Audit(
+            services=services,
+            judged=[each for each in judged if each.finding.service in ("", *chosen)],
+            question=brake(
+                findings,
+                vms=fleet_size(services.values(), facts),
+                busy=busy,
+                max_down=params["max_down"] / 100,
+            ),
+            memory=remember(memory, findings, rollouts(services.values(), facts), now),
+        )
+
+
+class AuditFleet(_AuditOperator):
+    """Read all systems once and print what does not fit, with what a repair would do about it.
+
+    Returns {"findings": […], "question": "" or what the brake asks, "heal": {service: params}}.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        found = self.audit(context)
+        AuditMemoryHook().write(found.memory)
+        self.log.info("%s", as_table(found.judged))
+        safe = sum(each.safe for each in found.judged)
+        self.log.info("%d findings, %d of them safely ours", len(found.judged), safe)
+        return {
+            "findings": as_json(found.judged),
+            "question": found.question,
+            "heal": heal(found.judged),
+        }
+
+
+class Brake(BaseOperator):
+    """Fail, and so stop everything after it, when much is down at once."""
+
+    template_fields: Sequence[str] = ("audit",)
+
+    def __init__(self, *, audit: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.audit = audit
+
+    def execute(self, context: Context) -> None:
+        if self.audit["question"]:
+            raise Refused(self.audit["question"])
+        self.log.info("few VMs are down, or none")
+
+
+class RepairFleet(_AuditOperator):
+    """Mend what is safely ours, on a fresh look: an old decision is never carried out."""
+
+    def execute(self, context: Context) -> list[str]:
+        if not context["params"]["repair"]:
+            raise AirflowSkipException("preview: nothing is changed")
+        found = self.audit(context)
+        if found.question:
+            raise Refused(found.question)
+        done, failed = list[str](), list[SnowmeltError]()
+        for each in found.judged:
+            if each.safe and each.finding.act in MENDS:
+                self._mend(found.services[each.finding.service], each.finding, done, failed)
+        _raise_all(failed)
+        self.log.info("%d repaired; the next audit looks whether it holds", len(done))
+        return done
+
+    def _mend(
+        self, service: Service, found: Finding, done: list[str], failed: list[SnowmeltError]
+    ) -> None:
+        """Mend one thing; that one system refuses must not keep the others from being mended."""
+        what = f"{found.act}: {found.system}, {found.thing} ({found.reason})"
+        try:
+            outcome = mend(service, found)
+        except SnowmeltError as error:
+            self.log.warning("%s failed: %s", what, error)
+            failed.append(error)
+        else:
+            self.log.info("%s %s", outcome, what)
+            done.append(what)
+
+
+class HealFleet(BaseOperator):
+    """Start a rollout of each service that has something broken, one for each audit.
+
+    It does not wait for them: each is a run of its own, with its own way back.
+    """
+
+    template_fields: Sequence[str] = ("audit",)
+
+    def __init__(self, *, audit: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.audit = audit
+
+    def execute(self, context: Context) -> list[str]:
+        wanted: dict[str, dict[str, Any]] = self.audit["heal"]
+        if not (wanted and context["params"]["repair"]):
+            raise AirflowSkipException("nothing to heal, or only a preview")
+        started, failed = list[str](), list[SnowmeltError]()
+        for service, params in wanted.items():
+            try:
+                started += self._heal(service, params, context)
+            except SnowmeltError as error:
+                self.log.warning("rollout_%s: %s", service, error)
+                failed.append(error)
+        _raise_all(failed)
+        return started
+
+    def _heal(self, service: str, params: dict[str, Any], context: Context) -> list[str]:
+        dag_id, run_id = f"rollout_{service}", f"audit__{context['dag_run'].run_id}"
+        runs = DagRunsHook()
+        if runs.exists(dag_id, run_id):
+            self.log.info("%s: an earlier try started it: %s", dag_id, run_id)
+            return [dag_id]
+        if runs.under_way(dag_id):
+            self.log.info("%s is under way: it replaces what is broken as well", dag_id)
+            return []
+        outcome = runs.ensure_run(dag_id, run_id, params, note="from audit_fleet")
+        self.log.info("%s run of %s: %s", outcome, dag_id, params["reason"])
+        return [dag_id]
+
+
+def _raise_all(failed: Sequence[SnowmeltError]) -> None:
+    """Raise one error for several; it is final only when every one of them is."""
+    if failed:
+        final = all(isinstance(error, Refused) for error in failed)
+        raise (Refused if final else SnowmeltError)("; ".join(map(str, failed)))
+
+
+def _catalogue() -> dict[str, Service]:
+    try:
+        return load_all()
+    except CatalogueError as error:
+        raise Refused(str(error)) from error
+
+
+def _busy(findings: Collection[Finding]) -> frozenset[str]:
+    """Ask Airflow which of the services with a finding have a rollout under way."""
+    services = {found.service for found in findings if found.service}
+    return frozenset(name for name in services if DagRunsHook().under_way(f"rollout_{name}"))
