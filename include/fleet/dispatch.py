@@ -133,9 +133,3 @@ def _no_room(
     if waiting + turn.vms > budget.vms_waiting:
         return f"{waiting} VMs wait for OpenNebula, and it needs {turn.vms}"
     return ""
-
-
-def next_opening(plan: RotationPlan, waiting: Sequence[str], now: float) -> float | None:
-    """Return when the next of the *waiting* services may start, if that is still to come."""
-    begins = [a for t in plan.turns if t.service in waiting for a, _ in t.open if a > now]
-    return min(begins, default=None)

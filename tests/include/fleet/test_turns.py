@@ -1,0 +1,131 @@
+"""Whose turn it is."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from include.catalogue import Service
+from include.catalogue.fleet import Fleet
+from include.fleet import RotationPlan, as_markdown, plan_turns
+from include.fleet.turns import run_id
+from tests.plugins.snowmelt.kit import service
+
+BEGAN = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+
+
+def plan(
+    *services: Service,
+    fleet: Fleet | None = None,
+    in_use: dict[str, int] | None = None,
+    **given: Any,
+) -> RotationPlan:
+    known = {each.name: each for each in services}
+    return plan_turns(
+        fleet or Fleet(),
+        known,
+        day=date(2026, 11, 24),
+        began=BEGAN,
+        in_use=dict.fromkeys(known, 2) if in_use is None else in_use,
+        **{"spread": False, **given},
+    )
+
+
+def test_each_service_has_one_turn_by_a_name_that_is_the_same_at_every_try() -> None:
+    shop, wiki = service(), service(name="wiki")
+
+    names = [turn.run_id for turn in plan(shop, wiki).turns]
+
+    assert names == ["rotation__2026-11-24__shop", "rotation__2026-11-24__wiki"]
+    assert names == [turn.run_id for turn in plan(wiki, shop).turns]
+
+
+def test_another_try_of_what_failed_is_a_run_of_its_own() -> None:
+    first = run_id("2026-11-24", "shop", again="manual__1")
+
+    assert first == run_id("2026-11-24", "shop", again="manual__1")
+    assert first not in (run_id("2026-11-24", "shop"), run_id("2026-11-24", "shop", "manual__2"))
+    assert plan(service(), again={"shop": first}).turns[0].run_id == first
+
+
+def test_a_service_that_was_retired_is_not_brought_back() -> None:
+    found = plan(service(), in_use={})
+
+    assert found.turns == ()
+    assert [(left.service, left.kind) for left in found.left] == [("shop", "empty")]
+
+
+@pytest.mark.parametrize(
+    ("replicas", "in_use", "surge", "vms", "slots"),
+    [(2, 2, None, 2, 2), (2, 4, None, 4, 4), (4, 1, None, 4, 4), (4, 4, 5, 4, 4)],
+)
+def test_what_is_made_beside_the_old_vms_counts_for_the_budgets(
+    replicas: int, in_use: int, surge: int | None, vms: int, slots: int
+) -> None:
+    (turn,) = plan(service(replicas=replicas, surge=surge), in_use={"shop": in_use}).turns
+
+    assert (turn.vms, turn.slots) == (vms, slots)
+
+
+def exception(expires: str) -> Fleet:
+    told = {"service": "shop", "reason": "closing", "owner": "finance", "expires": expires}
+    return Fleet.model_validate({"exceptions": [told]})
+
+
+def test_an_exception_holds_until_the_day_it_expires() -> None:
+    out = plan(service(), fleet=exception("2026-11-25"))
+    over = plan(service(), fleet=exception("2026-11-24"))
+
+    assert out.turns == ()
+    assert [(e.kind, e.reason, e.owner, e.until) for e in out.left] == [
+        ("exception", "closing", "finance", "2026-11-25")
+    ]
+    assert [turn.service for turn in over.turns] == ["shop"]
+    assert over.left == ()
+
+
+def test_an_exception_of_a_service_that_is_not_there_holds_for_nobody() -> None:
+    assert plan(service(name="wiki"), fleet=exception("2026-11-25")).left == ()
+
+
+def test_a_blackout_is_an_exception_by_the_owner_of_the_service() -> None:
+    dark = {"begins": "2026-11-23", "ends": "2026-11-27 12:00", "reason": "sale"}
+    found = plan(service(maintenance={"blackouts": [dark]}))
+
+    assert found.turns == ()
+    (left,) = found.left
+    assert (left.kind, left.reason, left.owner) == ("blackout", "sale", "web team")
+    assert left.until == "2026-11-28"
+
+
+def test_a_service_whose_window_does_not_open_today_is_told() -> None:
+    window = {"begins": "22:00", "ends": "23:00", "days": ["sun"]}
+    found = plan(service(maintenance={"windows": [window]}))
+
+    assert found.turns == ()
+    assert [left.kind for left in found.left] == ["closed"]
+
+
+def test_turns_come_in_the_order_of_their_minutes() -> None:
+    many = [service(name=f"s{n}") for n in range(20)]
+    opens = [turn.open[0][0] for turn in plan(*many, spread=True).turns]
+
+    assert opens == sorted(opens)
+    assert opens[0] < opens[-1] < BEGAN.timestamp() + timedelta(hours=2).total_seconds()
+
+
+def test_a_plan_travels_as_json() -> None:
+    found = plan(service(), service(name="wiki"), in_use={"shop": 2})
+
+    assert RotationPlan.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_the_plan_is_written_for_people() -> None:
+    text = as_markdown(plan(service(), service(name="wiki"), in_use={"shop": 2}))
+
+    assert "### Rotation of 2026-11-24: 1 services, 2 VMs" in text
+    assert "| 24 01:00 | shop | 2 | rotation__2026-11-24__shop |" in text
+    assert "- not today: wiki (empty): it has no VM [web team]" in text
