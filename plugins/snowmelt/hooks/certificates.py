@@ -12,12 +12,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AttributeOID, ExtensionOID, NameOID
 
 from include.facts import CertificateRequest
+from include.state import RevocationList
 from snowmelt.errors import Refused
 
 # The two attributes that ask for extensions. We read the first one, as Puppet's agent writes it;
 # a signer could read the other one, so a second list is itself an extension nobody may have.
 _EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 _MICROSOFT_EXTENSION_REQUEST = "1.3.6.1.4.1.311.2.1.14"
+_END = b"-----END X509 CRL-----"
 
 
 def parse_request(certname: str, pem: bytes) -> CertificateRequest:
@@ -35,6 +37,26 @@ def parse_request(certname: str, pem: bytes) -> CertificateRequest:
         )
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise Refused(f"the certificate request of {certname} cannot be read: {error}") from error
+
+
+def parse_revocation_lists(pem: bytes) -> tuple[RevocationList, ...]:
+    """Return the measures of all revocation lists in a PEM text, one for each CA of a chain."""
+    blocks = [block + _END for block in pem.split(_END) if b"-----BEGIN X509 CRL-----" in block]
+    try:
+        return tuple(map(_revocation_list, blocks))
+    except ValueError as error:
+        raise Refused(f"the revocation list cannot be read: {error}") from error
+
+
+def _revocation_list(pem: bytes) -> RevocationList:
+    found = x509.load_pem_x509_crl(pem)
+    return RevocationList(
+        issuer=_common_name(found.issuer),
+        entries=len(found),
+        size_bytes=len(pem),
+        last_update=found.last_update_utc,
+        next_update=found.next_update_utc,
+    )
 
 
 def key_of_certificate(pem: bytes) -> str:

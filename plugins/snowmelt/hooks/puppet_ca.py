@@ -13,9 +13,14 @@ from typing import Any
 import requests
 
 from include.facts import Certificate, CertificateRequest
+from include.state import RevocationList
 from include.verdict import Outcome
 from snowmelt.errors import Conflict, Missing, NotAllowed, Refused, SnowmeltError, Unreachable
-from snowmelt.hooks.certificates import key_of_certificate, parse_request
+from snowmelt.hooks.certificates import (
+    key_of_certificate,
+    parse_request,
+    parse_revocation_lists,
+)
 from snowmelt.hooks.connection import tried
 from snowmelt.hooks.rest import RestHook, whole
 
@@ -124,6 +129,10 @@ class PuppetCaHook(RestHook):
             self._ask("PUT", path, body={"desired_state": "revoked"})
         answer = self._ask("DELETE", path, found=(200, 204, 404))
         return Outcome.UNCHANGED if answer.status_code == 404 else Outcome.REMOVED
+
+    def revocation_lists(self) -> tuple[RevocationList, ...]:
+        """Return the measures of the CA's revocation list, and of those above it in the chain."""
+        return parse_revocation_lists(self._ask("GET", "/certificate_revocation_list/ca").content)
 
     def _sign_once(self, certname: str, ttl_s: int) -> Outcome:
         seen = self.certificate(certname)

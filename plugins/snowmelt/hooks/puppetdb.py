@@ -15,6 +15,7 @@ import requests
 from pypuppetdb.errors import APIError
 
 from include.facts import PuppetReport
+from include.state import StaleData
 from include.verdict import Outcome
 from snowmelt.errors import Missing, NotAllowed, Refused, SnowmeltError, Unreachable
 from snowmelt.hooks.connection import TIMEOUT, tried
@@ -24,6 +25,7 @@ from snowmelt.hooks.rest import RestHook, whole
 _PROCESSING_S = 10
 _BEGINNING = 60  # characters
 _LAST_LINES = 8
+_MOST = 1000  # nodes that are counted one by one
 # A report's own log levels that say why a run failed.
 _LOUD = frozenset({"err", "alert", "emerg", "crit"})
 
@@ -95,6 +97,37 @@ class PuppetDbHook(RestHook):
         """Say whether a VM is active."""
         with self._queries() as api:
             return any(True for _node in api.nodes(query=json.dumps(["=", "certname", certname])))
+
+    def stale(self, before: datetime) -> StaleData:
+        """Count what is older than *before* and of no use: nodes out of service, and reports.
+
+        Of the deactivated nodes a thousand are looked at, the oldest first: PuppetDB cannot
+        compare that field, it has it as text.
+        """
+        inactive, moment = ["=", "node_state", "inactive"], before.isoformat()
+        deactivated = ["and", inactive, ["null?", "deactivated", False]]
+        oldest = self._query(
+            "nodes",
+            ["extract", ["deactivated"], deactivated],
+            order_by=json.dumps([{"field": "deactivated", "order": "asc"}]),
+            limit=_MOST,
+        )
+        since = [datetime.fromisoformat(node["deactivated"]) for node in oldest]
+        return StaleData(
+            nodes=sum(gone < before for gone in since)
+            + self._count("nodes", ["and", inactive, ["<", "expired", moment]]),
+            reports=self._count("reports", ["<", "receive_time", moment]),
+        )
+
+    def _count(self, entity: str, query: list[Any]) -> int:
+        return int(self._query(entity, ["extract", [["function", "count"]], query])[0]["count"])
+
+    def _query(self, entity: str, query: list[Any], **paging: Any) -> Any:
+        params = {"query": json.dumps(query), **paging}
+        answer = self.send("GET", f"/pdb/query/v4/{entity}", params=params)
+        if answer.status_code != requests.codes.ok:
+            raise error_for(answer.status_code, answer.text)
+        return whole(answer)
 
     def deactivate(self, certname: str) -> Outcome:
         """Take a VM and its exported resources out; returns when PuppetDB has done it."""

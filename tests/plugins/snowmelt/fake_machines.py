@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from include.facts import Certificate, CertificateRequest, CloudVm, PuppetReport, VmSpec
 from include.inventory import Lease
+from include.state import RevocationList, StaleData
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing
 from tests.plugins.snowmelt.world import FakeCertificate, FakeVm, FakeWorld
@@ -162,6 +163,10 @@ class FakePuppetCa(Fake):
     def certificates(self) -> tuple[Certificate, ...]:
         return self._all()
 
+    @verb
+    def revocation_lists(self) -> tuple[RevocationList, ...]:
+        return self.world.revocation_lists
+
     def _all(self) -> tuple[Certificate, ...]:
         asked = [Certificate(certname=n, state="requested", fingerprint="") for n in self._asked()]
         known = [
@@ -197,6 +202,10 @@ class FakePuppetDb(Fake):
     @verb
     def nodes(self) -> tuple[str, ...]:
         return tuple(sorted(self.world.nodes))
+
+    @verb
+    def stale(self, before: datetime) -> StaleData:
+        return self.world.stale
 
     @verb
     def deactivate(self, certname: str) -> Outcome:

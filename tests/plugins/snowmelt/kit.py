@@ -84,7 +84,9 @@ def serving(world: FakeWorld, name: str, release: str = "1.0") -> FakeVm:
     vm = world.add_vm(spec(name, release), phase="running")
     fqdn, vm.asked, vm.reported = f"{name}.lab.test", True, True
     now = world.clock.now
-    world.certificates[fqdn] = FakeCertificate(state="signed", key=vm.key, signed_at=now, ttl_s=9)
+    world.certificates[fqdn] = FakeCertificate(
+        state="signed", key=vm.key, signed_at=now, ttl_s=3 * 86400
+    )
     world.nodes.add(fqdn)
     world.names[fqdn] = (vm.address, 60)
     world.hosts[fqdn] = FakeHost(

@@ -19,6 +19,7 @@ from include.facts import CertificateRequest, CloudVm, PuppetReport, VmPhase, Vm
 from include.image_facts import CloudImage, CloudTemplate, Disk
 from include.inventory import Lease
 from include.last_good import Good
+from include.state import RevocationList, StaleData
 
 ROLE_OID = "1.3.6.1.4.1.34380.1.1.13"
 # seconds after which a VM, once released, is placed and runs
@@ -173,6 +174,8 @@ class FakeWorld:
         self.pools: dict[str, dict[str, FakeMember]] = {"shop": {}}
         self.images: dict[int, CloudImage] = {}
         self.templates: dict[int, CloudTemplate] = {}
+        self.revocation_lists: tuple[RevocationList, ...] = ()
+        self.stale = StaleData(nodes=0, reports=0)
         self.bad_images: set[str] = set()  # by name: their copy ends in ERROR
         self.session_s = 5.0  # how long a session goes on after its VM drains
         self.calls: Counter[str] = Counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
@@ -364,3 +364,30 @@ def test_the_test_button_counts_what_the_ca_has(hook: PuppetCaHook, ca: Ca) -> N
     ca.request = make_request()
 
     assert hook.test_connection() == (True, "1 certificates and requests")
+
+
+def test_the_revocation_lists_of_the_whole_chain_are_measured(
+    hook: PuppetCaHook, site: Site, authority: Authority
+) -> None:
+    """An intermediate CA sends its own list and those above it in one text."""
+    lists = [authority.revocation_list(revoked) for revoked in (3, 0)]
+    site.answer = lambda request: (200, b"".join(lists))
+    own, above = hook.revocation_lists()
+
+    assert (own.entries, above.entries) == (3, 0)
+    assert own.issuer == "Test CA"
+    assert own.size_bytes == pytest.approx(len(lists[0]), abs=2)
+    assert own.next_update
+    assert own.next_update - own.last_update == timedelta(days=1)
+    assert site.asked[-1].path == "/puppet-ca/v1/certificate_revocation_list/ca"
+
+
+def test_a_revocation_list_that_cannot_be_read_is_no_empty_one(
+    hook: PuppetCaHook, site: Site
+) -> None:
+    """Half a list must not look like a small one."""
+    half = b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"
+    site.answer = lambda request: (200, half)
+
+    with pytest.raises(Refused, match="cannot be read"):
+        hook.revocation_lists()

@@ -228,3 +228,36 @@ def test_no_server_there_is_unreachable(secured: dict[str, str], connect: Connec
 def test_the_test_button_counts_the_vms(hook: PuppetDbHook) -> None:
     """The connection form calls this."""
     assert hook.test_connection() == (True, "0 active VMs")
+
+
+def test_what_should_have_been_purged_is_counted(hook: PuppetDbHook, site: Site) -> None:
+    """Nodes by their own field, for PuppetDB refuses to compare it; the rest by its count."""
+    answered = {
+        "deactivated": [
+            {"deactivated": "2026-11-01T00:00:00.000Z"},
+            {"deactivated": "2026-11-20T00:00:00.000Z"},
+        ],
+        "expired": [{"count": 3}],
+        "receive_time": [{"count": 7}],
+    }
+
+    def answer(request: Request) -> tuple[int, bytes]:
+        query = parse_qs(urlsplit(request.path).query)["query"][0]
+        (field,) = [name for name in answered if name in query]
+        assert '["<", "deactivated"' not in query
+        return 200, json.dumps(answered[field]).encode()
+
+    site.answer = answer
+    stale = hook.stale(datetime(2026, 11, 10, tzinfo=UTC))
+
+    assert (stale.nodes, stale.reports) == (1 + 3, 7)
+
+
+def test_a_puppetdb_that_is_away_is_not_taken_for_a_clean_one(
+    hook: PuppetDbHook, site: Site
+) -> None:
+    """No answer is no count."""
+    site.answer = lambda request: (503, b"starting")
+
+    with pytest.raises(Unreachable):
+        hook.stale(datetime(2026, 11, 10, tzinfo=UTC))

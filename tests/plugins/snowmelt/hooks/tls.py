@@ -55,6 +55,19 @@ class Authority:
             .public_key(request.public_key())
         )
 
+    def revocation_list(self, revoked: int) -> bytes:
+        """Return a revocation list (PEM) with that many entries, good for a day."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        builder = x509.CertificateRevocationListBuilder(
+            issuer_name=self.certificate.subject,
+            last_update=now,
+            next_update=now + timedelta(days=1),
+        )
+        for number in range(1, revoked + 1):
+            entry = x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now)
+            builder = builder.add_revoked_certificate(entry.build())
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
     def sign(self, builder: x509.CertificateBuilder) -> bytes:
         return builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 

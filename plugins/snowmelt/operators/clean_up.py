@@ -1,0 +1,93 @@
+"""Keep every system as small as it was: remove what nobody needs, and tell what grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseOperator
+
+from include.catalogue import CatalogueError, load_all
+from include.state import expired, list_faults, stale_faults, told
+from snowmelt.errors import Refused
+from snowmelt.hooks.opennebula import OpenNebulaHook
+from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
+from snowmelt.hooks.puppet_ca import PuppetCaHook
+from snowmelt.hooks.puppetdb import PuppetDbHook
+from snowmelt.operators.image import clean_images
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.facts import CloudVm
+
+
+class CleanCertificates(BaseOperator):
+    """Delete the expired certificates of VMs that are gone. Nothing is revoked: they expired."""
+
+    def execute(self, context: Context) -> None:
+        running = {vm.name for c in connections("opennebula") for vm in _vms(c)}
+        for conn_id in connections("puppet_ca"):
+            ca = PuppetCaHook(conn_id)
+            for certname in expired(ca.certificates(), running, datetime.now(UTC)):
+                outcome = ca.remove_certificate(certname, revoke=False)
+                self.log.info("%s expired certificate of %s", outcome, certname)
+
+
+class CheckRevocationLists(BaseOperator):
+    """Fail when a revocation list has grown, or is about to run out."""
+
+    def execute(self, context: Context) -> None:
+        params, now = context["params"], datetime.now(UTC)
+        faults: list[str] = []
+        for conn_id in connections("puppet_ca"):
+            lists = PuppetCaHook(conn_id).revocation_lists()
+            for found in lists:
+                self.log.info("%s", told(found, now))
+            faults += list_faults(
+                lists,
+                max_entries=params["max_revoked"],
+                min_days=params["min_days_of_list"],
+                now=now,
+            )
+        _must_be_none(faults)
+
+
+class CheckPuppetDb(BaseOperator):
+    """Fail when PuppetDB keeps nodes and reports that it should have removed by itself."""
+
+    def execute(self, context: Context) -> None:
+        days = context["params"]["keep_reports_days"]
+        faults: list[str] = []
+        for conn_id in connections("puppetdb"):
+            stale = PuppetDbHook(conn_id).stale(datetime.now(UTC) - timedelta(days=days))
+            faults += stale_faults(stale, days)
+        _must_be_none(faults)
+        self.log.info("PuppetDB keeps nothing that is over %s days old", days)
+
+
+class CleanAllImages(BaseOperator):
+    """Remove the superseded images of every cloud that no VM uses any more."""
+
+    def execute(self, context: Context) -> None:
+        for conn_id in connections("opennebula"):
+            clean_images(self, OpenNebulaImagesHook(conn_id))
+
+
+def connections(system: str) -> tuple[str, ...]:
+    """Return the Connections to one kind of system that the services of the catalogue use."""
+    try:
+        services = load_all().values()
+    except CatalogueError as error:
+        raise Refused(str(error)) from error
+    return tuple(sorted({getattr(service.connections, system) for service in services}))
+
+
+def _vms(conn_id: str) -> Iterable[CloudVm]:
+    return OpenNebulaHook(conn_id).vm_states()
+
+
+def _must_be_none(faults: list[str]) -> None:
+    if faults:
+        raise Refused("; ".join(faults))

@@ -1,0 +1,122 @@
+"""Nothing grows: what is removed, and what is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from include.state import RevocationList, StaleData
+from snowmelt.errors import Refused
+from snowmelt.operators.clean_up import (
+    CheckPuppetDb,
+    CheckRevocationLists,
+    CleanAllImages,
+    CleanCertificates,
+    connections,
+)
+from tests.plugins.snowmelt.fake_images import add_image, add_template
+from tests.plugins.snowmelt.kit import OLD, context, service, serving
+from tests.plugins.snowmelt.world import FakeCertificate, FakeWorld
+
+FORM: dict[str, Any] = {"keep_reports_days": 15, "max_revoked": 100, "min_days_of_list": 30}
+GONE = "shop-ccccccc-0.lab.test"
+
+
+@pytest.fixture(autouse=True)
+def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNOWMELT_CATALOGUE", str(tmp_path))
+    for name in ("shop", "wiki"):
+        entry = service(name=name).model_dump(mode="json")
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(entry))
+
+
+def expire(world: FakeWorld, certname: str) -> None:
+    ended = world.clock.now - 3 * 86400
+    world.certificates[certname] = FakeCertificate(
+        state="signed", key="k", signed_at=ended - 10, ttl_s=10
+    )
+
+
+def test_an_expired_certificate_of_a_vm_that_is_gone_goes(world: FakeWorld) -> None:
+    serving(world, f"shop-{OLD}-0")
+    for certname in (GONE, f"shop-{OLD}-0.lab.test", "puppet.lab.test"):
+        expire(world, certname)
+    CleanCertificates(task_id="t").execute(context())
+
+    assert set(world.certificates) == {f"shop-{OLD}-0.lab.test", "puppet.lab.test"}
+    assert f"delete certificate of {GONE}" in world.story
+
+
+def test_cleaning_certificates_twice_changes_nothing(world: FakeWorld) -> None:
+    expire(world, GONE)
+    CleanCertificates(task_id="t").execute(context())
+    before = world.everything()
+    CleanCertificates(task_id="t").execute(context())
+
+    assert world.everything() == before
+
+
+def a_list(entries: int) -> RevocationList:
+    now = datetime.now(UTC)
+    return RevocationList(
+        issuer="Puppet CA",
+        entries=entries,
+        size_bytes=2000,
+        last_update=now,
+        next_update=now + timedelta(days=365),
+    )
+
+
+def test_a_small_revocation_list_passes(world: FakeWorld) -> None:
+    world.revocation_lists = (a_list(3),)
+    CheckRevocationLists(task_id="t").execute(context(**FORM))
+
+
+def test_a_revocation_list_that_grew_fails_the_run(world: FakeWorld) -> None:
+    world.revocation_lists = (a_list(3), a_list(101))
+
+    with pytest.raises(Refused, match="101 entries"):
+        CheckRevocationLists(task_id="t").execute(context(**FORM))
+
+
+def test_a_ca_without_a_list_fails_the_run(world: FakeWorld) -> None:
+    with pytest.raises(Refused, match="no revocation list"):
+        CheckRevocationLists(task_id="t").execute(context(**FORM))
+
+
+@pytest.mark.parametrize(
+    ("stale", "told"),
+    [(StaleData(nodes=2, reports=0), "node-purge-ttl"), (StaleData(nodes=0, reports=9), "report")],
+)
+def test_a_puppetdb_that_keeps_everything_fails_the_run(
+    world: FakeWorld, stale: StaleData, told: str
+) -> None:
+    world.stale = stale
+
+    with pytest.raises(Refused, match=told):
+        CheckPuppetDb(task_id="t").execute(context(**FORM))
+
+
+def test_a_puppetdb_that_purges_passes(world: FakeWorld) -> None:
+    CheckPuppetDb(task_id="t").execute(context(**FORM))
+
+
+def test_superseded_images_go_whenever_they_are_free(world: FakeWorld) -> None:
+    versions: dict[str, Any] = {"family": "debian-12", "age_s": 9 * 86400}
+    add_image(world, "debian-12-1", version="1", **versions)
+    add_image(world, "debian-12-2", version="2", **versions)
+    add_template(world, "t", "debian-12-2")
+    CleanAllImages(task_id="t").execute(context())
+
+    assert [image.name for image in world.images.values()] == ["debian-12-2"]
+
+
+def test_each_system_is_asked_once(world: FakeWorld) -> None:
+    CheckPuppetDb(task_id="t").execute(context(**FORM))
+
+    assert connections("puppetdb") == ("snowmelt_puppetdb",)
+    assert world.calls["stale"] == 1
