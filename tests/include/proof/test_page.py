@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from typing import Any
 
 from include.proof import Previous, ServiceProof, page
 from tests.include.proof.samples import proof, vm
@@ -52,7 +53,7 @@ def test_a_bad_day_says_why() -> None:
 
 
 def test_a_vm_without_evidence_stands_out() -> None:
-    bare = {"run": None, "puppet": None, "monitoring": None, "balancer": None}
+    bare: dict[str, Any] = {"run": None, "puppet": None, "monitoring": None, "balancer": None}
     text = page(proof(vms=(vm(**bare, predecessor=None, compared=False),)))
 
     assert '<span class="bad">no evidence</span>' in text
