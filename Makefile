@@ -12,7 +12,7 @@ PYTHON := var/stamps/python
 CODE := plugins include dags lab tests
 UNIT := not lab and not contract
 
-.PHONY: help setup lab-up lab-down lab-status demo demo-down check test contract lock
+.PHONY: help setup lab-up lab-down lab-status demo demo-down check test contract bench lock
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ test: $(PACKAGES) check contract  ## Everything: check, contract suite, end to e
 contract: $(PYTHON)  ## OpenNebula suite; of yours: make contract ONE_XMLRPC=http://… ONE_AUTH=file
 	@echo "contract: $(or $(ONE_XMLRPC),a front-end of the lab)"
 	$(PY) -m pytest tests/contract -m contract -rs
+
+bench: $(PACKAGES) $(PYTHON)  ## What a rotation of 1,000 VMs costs; shorter: make bench VMS=100
+	@$(ROOT) $(PY) -m lab.bench --vms $(or $(VMS),1000)
 
 lock: $(PYTHON)  ## Compile requirements*.in into hashed requirements*.txt
 	@for part in requirements requirements-dev; do

@@ -1,0 +1,1 @@
+"""How much a rollout costs: light stand-ins for every system that count what they are asked."""

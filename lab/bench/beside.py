@@ -1,0 +1,121 @@
+"""The bench's own world: a network, PostgreSQL, the stand-ins, and Airflow beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import net
+from lab.airflow.beside import Beside
+from lab.airflow.client import Airflow
+from lab.airflow.wait import until
+from lab.bench.catalogue import write_catalogue
+from lab.bench.floor import Shape
+from lab.bench.process import RunningCloud
+from lab.down import down
+from lab.inside import enter
+from lab.services import postgres
+from lab.settings import CHECKOUT, NETNS, Places
+from lab.supervisor import supervisor_of
+
+
+class BenchAirflow(Beside):
+    """Airflow as beside the lab, with the bench's catalogue."""
+
+    def __init__(self, catalogue: Path) -> None:
+        super().__init__()
+        self.catalogue = catalogue
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | {"SNOWMELT_CATALOGUE": str(self.catalogue)}
+
+    @property
+    def root(self) -> int:
+        """The process above all of Airflow's."""
+        return int((self.place.run / "supervisord.pid").read_text())
+
+
+@dataclass(frozen=True)
+class World:
+    """What the measurements work with."""
+
+    places: Places
+    cloud: RunningCloud
+    beside: BenchAirflow
+    airflow: Airflow
+    names: list[str]
+
+    def bare(self, *arguments: str) -> float:
+        """Run the bare script inside; returns the seconds that it measured."""
+        environment = {
+            f"AIRFLOW_CONN_{name.upper()}": json.dumps(entry)
+            for name, entry in self.cloud.connections.items()
+        }
+        environment |= {
+            "AIRFLOW_HOME": str(self.places.state / "bare"),
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": f"{CHECKOUT / 'plugins'}:{CHECKOUT}",
+            "SNOWMELT_CATALOGUE": str(self.beside.catalogue),
+        }
+        command = [*INSIDE, sys.executable, "-m", "tests.bench.bare", *arguments]
+        done = subprocess.run(
+            command, env=environment, cwd=CHECKOUT, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"the bare script failed: {done.stderr[-2000:]}")
+        return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+
+
+INSIDE = ("ip", "netns", "exec", NETNS)
+
+
+@contextmanager
+def world(places: Places, shape: Shape, speed: float) -> Iterator[World]:
+    """Everything up for the length of the block; nothing is left of it afterwards.
+
+    Raises:
+        ValueError: this process was told of the lab's own network, which would be taken down.
+    """
+    if not NETNS.startswith("bench"):
+        raise ValueError(f"the bench does not work in the network {NETNS}")
+    down(places)  # what a killed bench left
+    catalogue = places.state / "catalogue" / "services"
+    names = write_catalogue(
+        catalogue, shape.services, shape.replicas, shape.canary_s, shape.watch_s
+    )
+    beside = BenchAirflow(catalogue)
+    cloud = RunningCloud(
+        places.state, vms=shape.vms, services=shape.services, speed=speed, enter=INSIDE
+    )
+    try:
+        _database(places)
+        with cloud:
+            airflow = beside.start()
+            airflow.wait_for_dag(f"rollout_{names[-1]}", 600)
+            yield World(places, cloud, beside, airflow, names)
+    finally:
+        beside.forget()
+        down(places)
+
+
+def _database(places: Places) -> None:
+    """The network, and PostgreSQL in it."""
+    places.state.chmod(0o755)
+    places.secrets.mkdir(exist_ok=True, mode=0o711)
+    net.up()
+    service = postgres.service(places)
+    service.prepare()
+    warden = supervisor_of(places)
+    warden.begin([service.program])
+    warden.start(service.name)
+    with ThreadPoolExecutor(1, initializer=enter) as pool:
+        ready = lambda: pool.submit(service.ready).result()  # noqa: E731
+        until(ready, service.patience_s, "PostgreSQL is ready")

@@ -1,0 +1,227 @@
+"""One deployment by a bare script: the hooks of the product, and nothing of Airflow around them.
+
+`python -m tests.bench.bare deploy RELEASE SERVICE` makes the calls that a rollout makes, in its
+order and with the same pauses between two looks, one thread per VM. What the DAG takes longer than
+this is what Airflow costs. `seed RELEASE SERVICE…` makes the VMs of services that have none, all at
+once. It lives with the tests because `lab` does not import the product.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from include.catalogue import Service, load_service
+from include.enrolment import make_token, objection
+from include.facts import CertificateRequest, CloudVm, VmSpec
+from include.first_boot import first_boot_context
+from snowmelt.hooks.balancer import balancer_for
+from snowmelt.hooks.monitoring import monitoring_for
+from snowmelt.hooks.nameserver import NameServerHook
+from snowmelt.hooks.opennebula import OpenNebulaHook
+from snowmelt.hooks.puppet_ca import PuppetCaHook
+from snowmelt.hooks.puppetdb import PuppetDbHook
+from snowmelt.identity import retirements
+from snowmelt.look import facts
+
+PATIENCE_S = 900.0
+HOUR = 3600
+AT_ONCE = 40  # services
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One VM: its name in every system, and what OpenNebula gave it."""
+
+    name: str
+    fqdn: str
+    vm_id: int
+    address: str
+
+
+def until(holds: Callable[[], object], pause: float) -> None:
+    """Look every *pause* seconds."""
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError("the bare script waited in vain")
+        time.sleep(pause)
+
+
+class Deployment:
+    """One service, blue/green."""
+
+    def __init__(self, service: Service, release: str) -> None:
+        self.service, self.release = service, release
+        self.rollout = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(7))
+        self.cloud = OpenNebulaHook()
+        self.ca, self.database, self.names = PuppetCaHook(), PuppetDbHook(), NameServerHook()
+        self.monitoring = monitoring_for(service.connections.monitoring)
+        self.balancer = balancer_for(service.connections.balancer)
+        self.pool = service.balancer
+
+    def run(self) -> None:
+        """All of it."""
+        old = [self._old(vm) for vm in facts(self.service).vms]
+        canary, *others = range(self.service.replicas)
+        with ThreadPoolExecutor(max_workers=max(1, 2 * self.service.replicas)) as pool:
+            first = pool.submit(self.bring_up, canary)
+            rest = [pool.submit(self.prepare, slot) for slot in others]
+            new = [first.result()]
+            self.watch(new, self.service.canary.watch.total_seconds())
+            new += pool.map(self.join, [each.result() for each in rest])
+            time.sleep(self.service.watch.settle.total_seconds() if old else 0)
+            list(pool.map(self.drain, old))
+            if old:
+                self.watch(new, self.service.watch.duration.total_seconds())
+            list(pool.map(self.take_down, old))
+        facts(self.service)
+        self.database.nodes()
+
+    def seed(self) -> None:
+        """Its VMs, all at once, with nobody watching."""
+        with ThreadPoolExecutor(max_workers=self.service.replicas) as pool:
+            list(pool.map(self.bring_up, range(self.service.replicas)))
+
+    def _old(self, vm: CloudVm) -> Machine:
+        return Machine(vm.name, self.service.fqdn(vm.name), vm.vm_id, vm.addresses[0])
+
+    def bring_up(self, slot: int) -> Machine:
+        """A new VM, up to taking traffic."""
+        return self.join(self.prepare(slot))
+
+    def prepare(self, slot: int) -> Machine:
+        """A new VM, up to where it could take traffic."""
+        vm = self.create(slot)
+        ttl = int(self.service.dns.ttl.total_seconds())
+        self.names.ensure_address(vm.fqdn, vm.address, ttl)
+        self.enrol(vm)
+        wanted = self.service.monitoring
+        if wanted is not None:
+            variables = {"snowmelt_service": self.service.name}
+            self.monitoring.ensure_host(vm.fqdn, vm.address, wanted.template, variables)
+            self.monitoring.check_now(vm.fqdn)
+            until(lambda: self._is_well([vm.fqdn]), 1)
+        return vm
+
+    def _is_well(self, fqdns: Sequence[str]) -> bool:
+        seen = self.monitoring.health(fqdns)
+        checks = [check for host in seen for check in (host.host, *host.checks)]
+        return len(seen) == len(fqdns) and all(check.state == "ok" for check in checks)
+
+    def create(self, slot: int) -> Machine:
+        """Instantiated, released, running."""
+        self.cloud.vms(self.service.name)  # is there room?
+        vm, _ = self.cloud.ensure_vm(self._spec(slot))
+        until(lambda: self._phase(vm.vm_id) == "running", 2)
+        made = self.cloud.find(vm.name)[0]
+        return Machine(vm.name, self.service.fqdn(vm.name), vm.vm_id, made.addresses[0])
+
+    def _phase(self, vm_id: int) -> str:
+        return next((vm.phase for vm in self.cloud.vm_states() if vm.vm_id == vm_id), "done")
+
+    def _spec(self, slot: int) -> VmSpec:
+        service, name = self.service, f"{self.service.name}-{self.rollout}-{slot}"
+        fqdn = service.fqdn(name)
+        expires_at = int(time.time()) + HOUR
+        context = first_boot_context(
+            fqdn=fqdn,
+            token=make_token(self.ca.enrolment_key, fqdn, self.rollout, expires_at),
+            puppet_server=service.puppet.server,
+            environment=service.puppet.environment,
+            role=service.puppet.role,
+            service=service.name,
+            release=self.release,
+            slot=slot,
+        )
+        return VmSpec(
+            name=name,
+            fqdn=fqdn,
+            template=service.opennebula.template,
+            service=service.name,
+            rollout=self.rollout,
+            slot=slot,
+            release=self.release,
+            cpu=service.opennebula.cpu,
+            vcpu=service.opennebula.vcpu,
+            memory_mb=service.opennebula.memory_mb,
+            networks=service.opennebula.networks,
+            context=context,
+        )
+
+    def enrol(self, vm: Machine) -> None:
+        """Signed after its request proved who it is, and configured."""
+        until(lambda: vm.fqdn in {each.certname for each in self.ca.certificates()}, 1)
+        request = self.ca.request(vm.fqdn)
+        assert isinstance(request, CertificateRequest)
+        now = datetime.now(UTC)
+        assert objection(request, vm.fqdn, self.rollout, self.ca.enrolment_key, now) is None
+        self.database.last_reports([vm.fqdn])
+        ttl_s = int(self.service.puppet.certificate_ttl.total_seconds())
+        self.ca.ensure_signed(request, ttl_s)
+        until(lambda: vm.fqdn in self.database.last_reports([vm.fqdn]), 1)
+
+    def join(self, vm: Machine) -> Machine:
+        """Into the pool, and up."""
+        if self.pool is not None:
+            self.balancer.ensure_member(self.pool.pool, vm.name, vm.address, self.pool.port)
+            until(lambda: self._state(vm.name) == "up", 0.5)
+        return vm
+
+    def _state(self, name: str) -> str:
+        members = self.balancer.members(self.pool.pool) if self.pool else ()
+        return next((member.state for member in members if member.name == name), "")
+
+    def watch(self, new: Sequence[Machine], seconds: float) -> None:
+        """Look once per second at how the new VMs do."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.pool is not None:
+                self.balancer.members(self.pool.pool)
+            assert self._is_well([vm.fqdn for vm in new])
+            time.sleep(1)
+
+    def drain(self, vm: Machine) -> None:
+        """No new sessions, until the old ones have ended."""
+        if self.pool is None:
+            return
+        facts(self.service)
+        pool, idle_s = self.pool.pool, self.service.drain.idle.total_seconds()
+        self.balancer.drain(pool, vm.name)
+
+        def empty() -> bool:
+            members = self.balancer.members(pool, idle_s)
+            return not any(member.sessions for member in members if member.name == vm.name)
+
+        until(empty, 0.5)
+
+    def take_down(self, vm: Machine) -> None:
+        """Out of everything."""
+        if self.pool is not None:
+            facts(self.service)
+            self.balancer.remove_member(self.pool.pool, vm.name, cut=True)
+        for _, remove in retirements(self.service, vm.fqdn, vm.address, revoke=False):
+            remove()
+        self.cloud.terminate(vm.vm_id)
+        until(lambda: self._phase(vm.vm_id) == "done", 2)
+
+
+def main() -> None:
+    """Do it, and print how long it took."""
+    verb, release, *names = sys.argv[1:]
+    deployments = [Deployment(load_service(name), release) for name in names]
+    began = time.monotonic()
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        list(pool.map(Deployment.run if verb == "deploy" else Deployment.seed, deployments))
+    taken = {"seconds": time.monotonic() - began, "services": names}
+    sys.stdout.write(json.dumps(taken) + "\n")
+
+
+if __name__ == "__main__":
+    main()
