@@ -46,6 +46,7 @@ class VmSpec:
     networks: tuple[str, ...] = ()  # by name; none: those of the template
     disks: tuple[Mapping[str, str], ...] = ()  # none: those of the template
     context: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ends_at: int | None = None  # epoch seconds at which OpenNebula itself terminates it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

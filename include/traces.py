@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from include.catalogue.model import Service
-from include.planner import Facts
+from include.planner import Facts, parse_name
 
 
 def traces(
@@ -14,6 +14,21 @@ def traces(
     """Return a sentence for each trace of the VMs *names*; *nodes* are PuppetDB's active ones."""
     fqdns = {service.fqdn(name) for name in names}
     return tuple(_found(names, fqdns, facts, nodes))
+
+
+def names_left(service: Service, facts: Facts, nodes: Collection[str]) -> tuple[str, ...]:
+    """Return the names of all VMs of the service that any system still knows."""
+    zone = f".{service.dns.zone}"
+    known = [
+        *(vm.name for vm in facts.vms),
+        *(certificate.certname.removesuffix(zone) for certificate in facts.certificates),
+        *(node.removesuffix(zone) for node in nodes),
+        *(address.fqdn.removesuffix(zone) for address in facts.addresses),
+        *(health.name.removesuffix(zone) for health in facts.health),
+        *(member.name for member in facts.members),
+    ]
+    parsed = {name: parse_name(name) for name in known}
+    return tuple(sorted(name for name, of in parsed.items() if of and of.service == service.name))
 
 
 def _found(

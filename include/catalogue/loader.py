@@ -18,6 +18,7 @@ P = TypeVar("P", bound=Part)
 
 DEFAULT_FOLDER = Path(__file__).parent / "services"
 FOLDER_VARIABLE = "SNOWMELT_CATALOGUE"
+REQUESTS_VARIABLE = "SNOWMELT_REQUESTS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +64,31 @@ def catalogue_folder(folder: Path | None = None) -> Path:
     return folder or Path(os.environ.get(FOLDER_VARIABLE) or DEFAULT_FOLDER)
 
 
+def requests_folder() -> Path | None:
+    """Return where the services that people asked for are kept; None where nobody can ask."""
+    found = os.environ.get(REQUESTS_VARIABLE)
+    return Path(found) if found else None
+
+
 def service_names(folder: Path | None = None) -> tuple[str, ...]:
-    """Return the names of all services, in order, without reading a file."""
-    return tuple(sorted(path.stem for path in catalogue_folder(folder).glob("*.yaml")))
+    """Return the names of all services, in order, without reading a file.
+
+    Unless *folder* says where to look, those that people asked for are among them.
+    """
+    asked = None if folder else requests_folder()
+    places = [catalogue_folder(folder), *([asked] if asked else ())]
+    return tuple(sorted({path.stem for place in places for path in place.glob("*.yaml")}))
+
+
+def requested_names() -> tuple[str, ...]:
+    """Return the names of the services that people asked for."""
+    folder = requests_folder()
+    return tuple(sorted(path.stem for path in folder.glob("*.yaml"))) if folder else ()
 
 
 def load_service(name: str, folder: Path | None = None) -> Service:
     """Return one service. Reads that one file only; raises `CatalogueError`."""
-    service = _read(catalogue_folder(folder) / f"{name}.yaml")
+    service = _read(_file(name, folder))
     if isinstance(service, Service):
         return service
     raise CatalogueError(service)
@@ -78,13 +96,19 @@ def load_service(name: str, folder: Path | None = None) -> Service:
 
 def load_all(folder: Path | None = None) -> dict[str, Service]:
     """Return all services by name; raises one `CatalogueError` for the mistakes of all files."""
-    read = {
-        name: _read(catalogue_folder(folder) / f"{name}.yaml") for name in service_names(folder)
-    }
+    read = {name: _read(_file(name, folder)) for name in service_names(folder)}
     problems = [p for found in read.values() if isinstance(found, list) for p in found]
     if problems:
         raise CatalogueError(problems)
     return {name: found for name, found in read.items() if isinstance(found, Service)}
+
+
+def _file(name: str, folder: Path | None) -> Path:
+    """Return the file of a service; the catalogue's own comes before one that was asked for."""
+    own, asked = catalogue_folder(folder) / f"{name}.yaml", requests_folder()
+    if folder or asked is None or own.exists() or not (asked / own.name).exists():
+        return own
+    return asked / own.name
 
 
 def parse(file: Path, kind: type[P]) -> P | list[Problem]:
@@ -104,6 +128,8 @@ def _read(file: Path) -> Service | list[Problem]:
         return [Problem(file, "", f"no such service; there are {_choices(file.parent)}")]
     if isinstance(service, Service) and service.name != file.stem:
         return [Problem(file, "name", f"is {service.name}: name the file {service.name}.yaml")]
+    if isinstance(service, Service) and not service.expires_at and file.parent == requests_folder():
+        return [Problem(file, "expires_at", "is missing: what was asked for has an end")]
     return service
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from include.catalogue.maintenance import Maintenance
 from include.catalogue.types import (
@@ -153,6 +153,7 @@ class Service(Part):
     canary: Canary = Canary()
     watch: Watch = Watch()
     max_age: Duration = timedelta(hours=24)
+    expires_at: AwareDatetime | None = None  # then it retires: a VM that somebody asked for
     maintenance: Maintenance = Maintenance()
     limits: Limits = Limits()
     connections: Connections = Connections()

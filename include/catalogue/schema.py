@@ -10,11 +10,17 @@ from pathlib import Path
 
 from include.catalogue.fleet import Fleet
 from include.catalogue.model import Service
+from include.catalogue.requests import RequestPolicy
 from include.catalogue.types import Part
 
 SCHEMA_FILE = Path(__file__).parent / "schema.json"
 FLEET_SCHEMA_FILE = Path(__file__).parent / "fleet.schema.json"
-SCHEMAS: dict[Path, type[Part]] = {SCHEMA_FILE: Service, FLEET_SCHEMA_FILE: Fleet}
+REQUESTS_SCHEMA_FILE = Path(__file__).parent / "requests.schema.json"
+SCHEMAS: dict[Path, type[Part]] = {
+    SCHEMA_FILE: Service,
+    FLEET_SCHEMA_FILE: Fleet,
+    REQUESTS_SCHEMA_FILE: RequestPolicy,
+}
 
 
 def schema_text(kind: type[Part] = Service) -> str:

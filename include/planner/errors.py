@@ -23,5 +23,9 @@ class MixedReleases(PlanError):
     """No release was named, and the VMs that serve do not agree on one."""
 
 
+class Expired(PlanError):
+    """The service has come to its end; only a new end brings it back."""
+
+
 class TooLate(PlanError):
     """The first irreversible step is taken: the only way is forward, or a new rollout."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from include.catalogue.model import Service
 from include.planner.condition import carries, serves
-from include.planner.errors import MixedReleases
+from include.planner.errors import Expired, MixedReleases
 from include.planner.model import Replace, Seen, SeenVm, Wanted
 
 
@@ -27,6 +27,7 @@ class Goal:
 
 def set_goal(service: Service, wanted: Wanted, seen: Seen, rollout: str, now: datetime) -> Goal:
     """Return the goal of a run, with a note for each thing that the run did not say itself."""
+    wanted, about_end = _unless_expired(service, wanted, now)
     release, about_release = _release(service, wanted, seen)
     replicas, about_replicas = _replicas(service, wanted, seen)
     return Goal(
@@ -37,8 +38,22 @@ def set_goal(service: Service, wanted: Wanted, seen: Seen, rollout: str, now: da
         replace=wanted.replace,
         slots=tuple(wanted.slots),
         now=now,
-        notes=tuple(note for note in (about_release, about_replicas, _about_slots(wanted)) if note),
+        notes=tuple(
+            note
+            for note in (about_end, about_release, about_replicas, _about_slots(wanted))
+            if note
+        ),
     )
+
+
+def _unless_expired(service: Service, wanted: Wanted, now: datetime) -> tuple[Wanted, str]:
+    """What has expired only goes: a rotation must not bring back what its end took away."""
+    end = service.expires_at
+    if end is None or now < end:
+        return wanted, ""
+    if wanted.replicas:
+        raise Expired(f"{service.name} has expired on {end:%Y-%m-%d %H:%M %Z}: extend it first")
+    return replace(wanted, replicas=0), f"0 replicas: expired on {end:%Y-%m-%d %H:%M %Z}"
 
 
 def _release(service: Service, wanted: Wanted, seen: Seen) -> tuple[str, str]:

@@ -27,3 +27,9 @@ class GoodReleasesHook:
             description=f"Releases of {service} that a rollout has verified, newest first",
             serialize_json=True,
         )
+
+    def forget(self, service: str) -> None:
+        """Keep nothing of a service that does not come back."""
+        from airflow.sdk import Variable
+
+        Variable.delete(PREFIX + service)

@@ -230,8 +230,9 @@ def _extra(
     }
     # Without NIC or DISK the template's own stay; with it they are all replaced.
     nics = [{"NETWORK_ID": network_id} for network_id in network_ids]
-    devices: dict[str, Value] = {"NIC": nics, "DISK": spec.disks}
-    return {**extra, **{name: some for name, some in devices.items() if some}}
+    end = {"ACTION": "terminate-hard", "TIME": spec.ends_at} if spec.ends_at else {}
+    parts: dict[str, Value] = {"NIC": nics, "DISK": spec.disks, "SCHED_ACTION": end}
+    return {**extra, **{name: some for name, some in parts.items() if some}}
 
 
 def _sorted(vms: Iterable[Any]) -> tuple[CloudVm, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,20 +11,22 @@ from include.catalogue import CatalogueError, Service, load_service
 from include.front_doors import FRONT_DOORS, child_run, rollout_conf, rollout_dag, why_failed
 from include.last_good import last_good
 from include.planner import Plan, as_markdown
-from snowmelt.errors import Refused
+from snowmelt.errors import Missing, Refused, SnowmeltError
 from snowmelt.hooks.dag_runs import DagRunsHook
 from snowmelt.hooks.good_releases import GoodReleasesHook
 from snowmelt.links import RolloutLink
 from snowmelt.look import look
 from snowmelt.operators.base import WaitOperator, deadline
 from snowmelt.triggers.dag_runs import RolloutTrigger
+from snowmelt.triggers.traffic import PauseTrigger
 from snowmelt.why import WHY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# the rollout before this one may hold the service's lock for long
-LIMIT = timedelta(hours=24)
+# a service that was just added has its DAG when the dag-processor has read it
+APPEARS = timedelta(minutes=10)
+PAUSE = timedelta(seconds=5)
 
 
 class FollowRollout(WaitOperator):
@@ -36,21 +39,34 @@ class FollowRollout(WaitOperator):
     operator_extra_links = (RolloutLink(),)
     ui_color = "#fff7e0"
     rollout_page = ""
+    limit = timedelta(hours=24)  # the rollout before may hold the service's lock for long
 
     def service_name(self, context: Context) -> str:
         """Return the service that is meant."""
         raise NotImplementedError
+
+    def prepare(self, context: Context) -> None:
+        """Do what has to be done before the rollout starts; it may be done twice."""
 
     def conf(self, context: Context) -> dict[str, Any]:
         """Return the parameters of its rollout. Raises `Refused` for what cannot be meant."""
         raise NotImplementedError
 
     def execute(self, context: Context) -> Any:
+        if not DagRunsHook().exists(*self._child(context)):
+            self.prepare(context)
+        return self.start(context)
+
+    def start(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        """Start the rollout, once its DAG is there, or find the one that this run started."""
         dag_id, run_id = self._child(context)
         if not DagRunsHook().exists(dag_id, run_id):
             conf = self.conf(context)
-            outcome = DagRunsHook().ensure_run(dag_id, run_id, conf, note=f"from {self.dag_id}")
-            self.log.info("%s run of %s: %s", outcome, dag_id, _told(conf))
+            try:
+                outcome = DagRunsHook().ensure_run(dag_id, run_id, conf, f"from {self.dag_id}")
+            except Missing as missing:
+                return self._wait_for_dag(context, missing)
+            self.log.info("%s run of %s: %s", outcome, dag_id, told(conf))
         return self.follow(context, "planned", then="show_plan")
 
     def follow(self, context: Context, until: Literal["planned", "ended"], then: str) -> Any:
@@ -59,7 +75,7 @@ class FollowRollout(WaitOperator):
         self.rollout_page = DagRunsHook().address(dag_id, run_id)
         context["ti"].xcom_push(key=RolloutLink().xcom_key, value=self.rollout_page)
         trigger = RolloutTrigger(
-            dag_id=dag_id, run_id=run_id, until=until, deadline=deadline(LIMIT)
+            dag_id=dag_id, run_id=run_id, until=until, deadline=deadline(self.limit)
         )
         return self.wait(context, trigger, then=then)
 
@@ -81,8 +97,15 @@ class FollowRollout(WaitOperator):
         found: dict[str, Any] | None = DagRunsHook().pulled(
             dag_id, run_id, "verify", "return_value"
         )
-        self.log.info("%s", _told(found) if found else "dry run: nothing was changed")
+        self.log.info("%s", told(found) if found else "dry run: nothing was changed")
         return found
+
+    def _wait_for_dag(self, context: Context, missing: Missing) -> Any:
+        began = context["ti"].start_date
+        if began and time.time() > began.timestamp() + APPEARS.total_seconds():
+            raise SnowmeltError(f"{missing} after {APPEARS}: does the dag-processor run?")
+        self.log.info("%s yet", missing)
+        return self.wait(context, PauseTrigger(deadline=deadline(PAUSE)), then="start")
 
     def _child(self, context: Context) -> tuple[str, str]:
         run = context["dag_run"]
@@ -132,5 +155,6 @@ def in_catalogue(name: str) -> Service:
         raise Refused(str(error)) from error
 
 
-def _told(values: Mapping[str, Any]) -> str:
+def told(values: Mapping[str, Any]) -> str:
+    """Return "release=1.1, replace=all": what is said and not left open."""
     return ", ".join(f"{key}={value}" for key, value in values.items() if value not in (None, ""))

@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from include.catalogue.requests import GRACE
 from include.enrolment import make_token
 from include.facts import CloudVm, VmSpec
 from include.first_boot import first_boot_context
@@ -97,7 +98,13 @@ class CreateVm(StepOperator):
             memory_mb=cloud.memory_mb,
             networks=cloud.networks,
             context=context,
+            ends_at=self._ends_at(),
         )
+
+    def _ends_at(self) -> int | None:
+        """OpenNebula ends the VM if we cannot: a little later, so that ours comes first."""
+        end = self.service.expires_at
+        return int((end + GRACE).timestamp()) if end else None
 
 
 def address_of(vm: CloudVm) -> str:

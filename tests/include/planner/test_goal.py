@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from include.planner import (
     MixedReleases,
 )
-from tests.include.planner.seen import NEW, names, planned, seen, vm
+from include.planner.errors import Expired
+from tests.include.planner.seen import NEW, NOW, names, planned, seen, vm
 from tests.include.planner.services import shop
 
 
@@ -47,3 +50,23 @@ def test_a_run_that_names_no_number_never_makes_a_service_smaller() -> None:
 
     assert plan.replicas == 4
     assert any("catalogue says 2" in note for note in plan.notes)
+
+
+def test_what_has_expired_only_goes() -> None:
+    """Whatever starts its rollout, also the daily rotation."""
+    plan = planned(shop(expires_at=NOW), seen(vm(0), vm(1)))
+
+    assert not plan.new
+    assert [old.slot for old in plan.old] == [0, 1]
+    assert "0 replicas: expired on 2026-05-01 12:00 UTC" in plan.notes
+
+
+def test_what_has_expired_is_not_brought_back_by_naming_a_number() -> None:
+    with pytest.raises(Expired, match="extend it first"):
+        planned(shop(expires_at=NOW), seen(vm(0)), replicas=1)
+
+
+def test_what_expires_in_a_moment_is_rotated_like_all_others() -> None:
+    plan = planned(shop(expires_at=NOW + timedelta(seconds=1)), seen(vm(0), vm(1)))
+
+    assert len(plan.new) == 2

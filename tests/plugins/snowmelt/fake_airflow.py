@@ -65,3 +65,7 @@ class FakeGoodReleases(Fake):
     @verb
     def write(self, service: str, known: list[Good]) -> None:
         self.world.good[service] = known
+
+    @verb
+    def forget(self, service: str) -> None:
+        self.world.good.pop(service, None)

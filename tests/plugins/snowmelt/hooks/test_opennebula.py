@@ -299,6 +299,27 @@ def test_networks_are_sent_by_id(
     assert "<NIC><NETWORK_ID><![CDATA[0]]></NETWORK_ID></NIC>" in extra
 
 
+def test_opennebula_itself_ends_a_vm_that_has_an_end(
+    one: FakeOne, cloud: FakeCloud, cloud_hook: OpenNebulaHook
+) -> None:
+    """It does so also when nobody of ours is there any more."""
+    cloud_hook.ensure_vm(replace(SPEC, ends_at=1_800_000_000))
+
+    extra = one.called("template.instantiate")[0][4]
+    assert (
+        "<SCHED_ACTION><ACTION><![CDATA[terminate-hard]]></ACTION>"
+        "<TIME><![CDATA[1800000000]]></TIME></SCHED_ACTION>"
+    ) in extra
+
+
+def test_a_vm_without_an_end_has_no_planned_action(
+    one: FakeOne, cloud: FakeCloud, cloud_hook: OpenNebulaHook
+) -> None:
+    cloud_hook.ensure_vm(SPEC)
+
+    assert "SCHED_ACTION" not in one.called("template.instantiate")[0][4]
+
+
 def test_an_unknown_network_is_missing(cloud: FakeCloud, cloud_hook: OpenNebulaHook) -> None:
     """Nothing is made."""
     spec = replace(SPEC, networks=("nowhere",))

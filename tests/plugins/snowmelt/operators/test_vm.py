@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from include.catalogue import Service
+from include.catalogue.requests import GRACE
 from snowmelt.errors import Busy, Conflict, OutOfRoom, Refused, SnowmeltError, Unreachable
 from snowmelt.operators.sweep import ClearLeftovers
 from snowmelt.operators.vm import CreateVm, TerminateVm
@@ -50,6 +52,14 @@ def test_the_vm_is_made_as_the_catalogue_says_with_a_token_of_its_own(world: Fak
     assert (spec.slot, spec.rollout, spec.fqdn) == (0, NEW, f"{FIRST}.lab.test")
     assert spec.context["SNOWMELT_TOKEN"]
     assert spec.context["SNOWMELT_TOKEN"] not in repr(spec)
+
+
+def test_the_end_of_a_request_goes_with_the_vm_a_little_later(world: FakeWorld) -> None:
+    """So that OpenNebula ends it where we do not, and never before us."""
+    end = datetime.now(UTC) + timedelta(days=1)
+    run(create(world, of=service(expires_at=end)))
+
+    assert world.vms[0].spec.ends_at == int((end + GRACE).timestamp())
 
 
 def test_a_second_run_finds_the_vm_of_the_first(world: FakeWorld, deferrable: bool) -> None:

@@ -1,0 +1,128 @@
+"""What people may ask for themselves: `requests.yaml`, in the folder above the services.
+
+A requested VM is a service of one replica that expires, so it gets all that others get. The form
+leaves little open: size and offer are names, and this file says what they stand for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from include.catalogue.loader import CatalogueError, catalogue_folder, parse
+from include.catalogue.model import Service
+from include.catalogue.types import Duration, Part, Sentence, ShortName, read_duration
+
+# OpenNebula ends the VM by itself so long after its end, in case nobody did before
+GRACE = timedelta(minutes=10)
+
+
+class Size(Part):
+    """How big a VM is."""
+
+    cpu: Annotated[float, Field(gt=0)]
+    vcpu: Annotated[int, Field(ge=1)]
+    memory_mb: Annotated[int, Field(ge=16)]
+
+
+class Notifier(Part):
+    """Who carries a reminder: an Airflow notifier, by its class and arguments (templates)."""
+
+    notifier: Sentence
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class RequestPolicy(Part):
+    """What may be asked for, and for how long."""
+
+    lifetime: Duration = timedelta(days=7)
+    longest: Duration = timedelta(days=30)
+    remind: Duration = timedelta(days=1)  # so long before the end
+    reminders: tuple[Notifier, ...] = ()  # none: only the log of `expire_requests`
+    sizes: dict[ShortName, Size] = Field(default_factory=dict)
+    offers: dict[ShortName, dict[str, Any]] = Field(default_factory=dict)  # parts of an entry
+    common: dict[str, Any] = Field(default_factory=dict)  # the parts that all offers share
+
+
+def policy_file(folder: Path | None = None) -> Path:
+    """Return where `requests.yaml` is: above the folder of the services."""
+    return catalogue_folder(folder).parent / "requests.yaml"
+
+
+def load_policy(file: Path | None = None) -> RequestPolicy:
+    """Return the policy; without a file nothing can be asked for. Raises `CatalogueError`."""
+    file = file or policy_file()
+    if not file.exists():
+        return RequestPolicy()
+    found = parse(file, RequestPolicy)
+    if isinstance(found, RequestPolicy):
+        return found
+    raise CatalogueError(found)
+
+
+def new_request(
+    policy: RequestPolicy, name: str, asked: Mapping[str, Any], now: datetime
+) -> Service:
+    """Return the entry that *asked* means; ValueError says what is wrong.
+
+    *asked* has owner, purpose, size, offer, release ("" for the offer's own) and lifetime.
+    """
+    size = policy.sizes[asked["size"]]
+    entry = merged(policy.common, policy.offers[asked["offer"]])
+    entry |= {
+        "name": name,
+        "owner": asked["owner"],
+        "description": asked["purpose"],
+        "replicas": 1,
+        "expires_at": end_of(policy, asked["lifetime"], now),
+        "opennebula": {**entry.get("opennebula", {}), **size.model_dump()},
+    }
+    if asked["release"]:
+        entry["release"] = asked["release"]
+    return Service.model_validate(entry)
+
+
+def extended(policy: RequestPolicy, entry: Service, lifetime: str | None, now: datetime) -> Service:
+    """Return *entry* with a new end, *lifetime* from now on."""
+    given = entry.model_dump(exclude_unset=True)
+    return Service.model_validate(given | {"expires_at": end_of(policy, lifetime, now)})
+
+
+def end_of(policy: RequestPolicy, lifetime: str | None, now: datetime) -> datetime:
+    """Return when what is asked for now ends; ValueError where it may not last so long."""
+    asked = read_duration(lifetime) if lifetime else policy.lifetime
+    if not timedelta(0) < asked <= policy.longest:
+        raise ValueError(f"a lifetime of {lifetime}: it may be {policy.longest.days} days at most")
+    return (now + asked).replace(microsecond=0)
+
+
+def expired(entries: Iterable[Service], now: datetime) -> list[Service]:
+    """Return the entries that have come to their end."""
+    return [entry for entry in entries if entry.expires_at and entry.expires_at <= now]
+
+
+def to_remind(
+    policy: RequestPolicy, entries: Iterable[Service], since: datetime | None, now: datetime
+) -> list[Service]:
+    """Return the entries of whose end their owners are to be told now, and were not at *since*."""
+    return [
+        entry
+        for entry in entries
+        if entry.expires_at
+        and now < entry.expires_at
+        and entry.expires_at - policy.remind <= now
+        and (since is None or since < entry.expires_at - policy.remind)
+    ]
+
+
+def merged(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both, part by part; where both say something, *own* holds."""
+    both = {**common, **own}
+    for key, value in own.items():
+        if isinstance(value, Mapping) and isinstance(common.get(key), Mapping):
+            both[key] = merged(common[key], value)
+    return both

@@ -1,0 +1,132 @@
+"""What people may ask for, for how long, and when they are reminded."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.catalogue.loader import CatalogueError
+from include.catalogue.model import Service
+from include.catalogue.requests import (
+    RequestPolicy,
+    end_of,
+    expired,
+    extended,
+    load_policy,
+    merged,
+    new_request,
+    policy_file,
+    to_remind,
+)
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+POLICY = load_policy()
+ASKED = {
+    "owner": "Ada",
+    "purpose": "try a parser",
+    "size": "small",
+    "offer": "base",
+    "release": None,
+    "lifetime": "2d",
+}
+
+
+def entry(**asked: Any) -> Service:
+    return new_request(POLICY, "vm-abc", {**ASKED, **asked}, NOW)
+
+
+def test_a_requested_vm_is_a_service_of_one_replica_that_expires() -> None:
+    made = entry()
+
+    assert (made.name, made.owner, made.description) == ("vm-abc", "Ada", "try a parser")
+    assert made.replicas == 1
+    assert made.expires_at == NOW + timedelta(days=2)
+    assert made.opennebula.memory_mb == POLICY.sizes["small"].memory_mb
+    assert made.puppet.role == "base"
+    assert made.puppet.server == "puppet.lab.test"
+
+
+@pytest.mark.parametrize("offer", POLICY.offers)
+@pytest.mark.parametrize("size", POLICY.sizes)
+def test_every_offer_of_this_repository_makes_an_entry(offer: str, size: str) -> None:
+    assert entry(offer=offer, size=size).monitoring
+
+
+def test_a_release_package_can_be_asked_for_at_another_release() -> None:
+    assert entry(offer="shop").release == "1.0"
+    assert entry(offer="shop", release="1.1").release == "1.1"
+
+
+def test_what_is_asked_again_is_the_same() -> None:
+    assert entry() == entry()
+
+
+@pytest.mark.parametrize("lifetime", ["31d", "0d", "soon", "-1d"])
+def test_a_lifetime_beyond_the_limit_is_refused(lifetime: str) -> None:
+    with pytest.raises(ValueError, match=r"lifetime|write a number"):
+        end_of(POLICY, lifetime, NOW)
+
+
+def test_without_a_lifetime_it_is_that_of_the_policy() -> None:
+    assert end_of(POLICY, None, NOW) == NOW + timedelta(days=7)
+
+
+def test_an_extension_counts_from_now_and_changes_nothing_else() -> None:
+    later = NOW + timedelta(days=1)
+    longer = extended(POLICY, entry(), "2d", later)
+
+    assert longer.expires_at == later + timedelta(days=2)
+    assert longer.model_copy(update={"expires_at": None}) == entry().model_copy(
+        update={"expires_at": None}
+    )
+
+
+def test_it_expires_at_its_end_and_not_before() -> None:
+    made = entry(lifetime="1h")
+    end = NOW + timedelta(hours=1)
+
+    assert not expired([made], end - timedelta(seconds=1))
+    assert expired([made], end) == [made]
+
+
+@pytest.mark.parametrize(
+    ("since_h", "now_h", "told"),
+    [
+        (None, 23, False),
+        (None, 24, True),
+        (23, 24, True),
+        (24, 25, False),
+        (2, 30, True),
+        (None, 48, False),
+    ],
+    ids=["too early", "at first", "now", "told before", "after being away", "too late"],
+)
+def test_the_owner_is_reminded_once(since_h: int | None, now_h: int, told: bool) -> None:
+    since = None if since_h is None else NOW + timedelta(hours=since_h)
+
+    assert bool(to_remind(POLICY, [entry()], since, NOW + timedelta(hours=now_h))) is told
+
+
+def test_what_an_offer_says_itself_holds() -> None:
+    assert merged({"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"c": 4}}) == {
+        "a": 1,
+        "b": {"c": 4, "d": 3},
+    }
+
+
+def test_the_policy_is_above_the_services(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SNOWMELT_CATALOGUE", str(tmp_path / "services"))
+
+    assert policy_file() == tmp_path / "requests.yaml"
+    assert load_policy() == RequestPolicy()
+
+
+def test_a_mistake_in_the_policy_names_file_and_field(tmp_path: Path) -> None:
+    file = tmp_path / "requests.yaml"
+    file.write_text("sizes: {small: {cpu: 0, vcpu: 1, memory_mb: 64}}\n")
+
+    with pytest.raises(CatalogueError, match=r"requests\.yaml: sizes\.small\.cpu"):
+        load_policy(file)

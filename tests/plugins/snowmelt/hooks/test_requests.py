@@ -1,0 +1,107 @@
+"""The folder of what people asked for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from include.catalogue import Service, load_all, load_service, service_names
+from include.verdict import Outcome
+from snowmelt.errors import Conflict, Missing, Refused
+from snowmelt.hooks.requests import RequestsHook
+from tests.plugins.snowmelt.kit import service
+
+END = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    own = tmp_path / "services"
+    own.mkdir()
+    (own / "shop.yaml").write_text(yaml.safe_dump(service().model_dump(mode="json")))
+    monkeypatch.setenv("SNOWMELT_CATALOGUE", str(own))
+    monkeypatch.setenv("SNOWMELT_REQUESTS", str(tmp_path / "asked"))
+    return tmp_path / "asked"
+
+
+def entry(name: str = "vm-abc", **changes: Any) -> Service:
+    return service(**{"name": name, "replicas": 1, "expires_at": END, **changes})
+
+
+def test_what_was_asked_for_is_a_service_like_the_others() -> None:
+    assert RequestsHook().ensure(entry()) == Outcome.CREATED
+
+    assert service_names() == ("shop", "vm-abc")
+    assert load_service("vm-abc") == entry()
+    assert set(load_all()) == {"shop", "vm-abc"}
+
+
+def test_the_same_again_is_unchanged(folder: Path) -> None:
+    RequestsHook().ensure(entry())
+
+    assert RequestsHook().ensure(entry()) == Outcome.UNCHANGED
+    assert [file.name for file in folder.iterdir()] == ["vm-abc.yaml"]
+
+
+@pytest.mark.parametrize("name", ["vm-abc", "shop"])
+def test_a_name_that_is_taken_is_never_overwritten(name: str) -> None:
+    RequestsHook().ensure(entry())
+
+    with pytest.raises(Conflict, match="choose another name"):
+        RequestsHook().ensure(entry(name, owner="somebody else"))
+    assert load_service(name).owner == "web team"
+
+
+def test_of_two_who_ask_at_once_one_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second looked before the first had written."""
+    RequestsHook().ensure(entry())
+    monkeypatch.setattr(RequestsHook, "names", lambda _: ())
+    monkeypatch.setattr("snowmelt.hooks.requests.service_names", lambda: ())
+
+    with pytest.raises(Conflict, match="a moment ago"):
+        RequestsHook().ensure(entry(owner="somebody else"))
+    assert load_service("vm-abc").owner == "web team"
+
+
+def test_a_new_end_takes_the_place_of_the_old_one(folder: Path) -> None:
+    RequestsHook().ensure(entry())
+    longer = entry(expires_at=END + timedelta(days=1))
+
+    assert RequestsHook().change(longer) == Outcome.CREATED
+    assert RequestsHook().change(longer) == Outcome.UNCHANGED
+    assert RequestsHook().read("vm-abc") == longer
+    assert [file.name for file in folder.iterdir()] == ["vm-abc.yaml"]
+
+
+def test_removing_is_done_once_and_never_touches_the_catalogue() -> None:
+    RequestsHook().ensure(entry())
+
+    assert RequestsHook().remove("vm-abc") == Outcome.REMOVED
+    assert RequestsHook().remove("vm-abc") == Outcome.UNCHANGED
+    assert RequestsHook().remove("shop") == Outcome.UNCHANGED
+    assert service_names() == ("shop",)
+
+
+def test_what_nobody_asked_for_cannot_be_read() -> None:
+    with pytest.raises(Missing, match="nobody asked for shop"):
+        RequestsHook().read("shop")
+
+
+def test_a_request_without_an_end_is_a_mistake(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "mine.yaml").write_text(yaml.safe_dump(service(name="mine").model_dump(mode="json")))
+
+    with pytest.raises(Refused, match="expires_at: is missing"):
+        RequestsHook().read("mine")
+
+
+def test_where_nobody_can_ask_it_says_how_that_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SNOWMELT_REQUESTS")
+
+    assert RequestsHook().names() == ()
+    with pytest.raises(Refused, match="SNOWMELT_REQUESTS"):
+        RequestsHook().ensure(entry())
