@@ -15,6 +15,7 @@ from include.inventory import Monitored
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing
 from tests.plugins.snowmelt.fake_airflow import FakeDagRuns, FakeGoodReleases
+from tests.plugins.snowmelt.fake_fleet import FakeFleetRuns
 from tests.plugins.snowmelt.fake_images import FakeImages
 from tests.plugins.snowmelt.fake_machines import (
     Fake,
@@ -239,6 +240,7 @@ LOOKED_UP = {
     "PuppetDbHook": FakePuppetDb,
     "NameServerHook": FakeNameServer,
     "DagRunsHook": FakeDagRuns,
+    "FleetRunsHook": FakeFleetRuns,
     "GoodReleasesHook": FakeGoodReleases,
     "balancer_for": FakeBalancer,
     "monitoring_for": FakeMonitoring,

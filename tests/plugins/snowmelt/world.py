@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from include.audit import Memory
@@ -151,6 +152,7 @@ class FakeWorld:
     """All systems of a site. Tests read and write the attributes; the fakes do it by verbs."""
 
     enrolment_key = b"a key of thirty-two bytes, really"
+    failing: Mapping[str, str] = MappingProxyType({})  # DAGs whose new runs end badly, and why
     idle_connections = 0  # that the balancer still holds when a member is taken out
 
     def __init__(self) -> None:

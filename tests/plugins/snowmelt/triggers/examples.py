@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from include.fleet import RotationPlan, Turn
 from include.planner import Plan
 from snowmelt.triggers.base import WaitTrigger
 from snowmelt.triggers.cloud import AllVmsGoneTrigger, VmGoneTrigger, VmRunningTrigger
 from snowmelt.triggers.dag_runs import RolloutTrigger
+from snowmelt.triggers.fleet import RotationTrigger
 from snowmelt.triggers.image import ImageReadyTrigger
 from snowmelt.triggers.monitoring import HealthyTrigger
 from snowmelt.triggers.puppet import CertificateAskedTrigger, GoodReportTrigger
@@ -26,6 +28,7 @@ NAME = f"shop-{OLD}-0"
 FQDN = f"{NAME}.lab.test"
 PEERS = [FQDN, f"shop-{OLD}-1.lab.test"]
 _CLOUD: dict[str, Any] = {"conn_id": "c", "name": NAME, "vm_id": 0}
+_BUDGET = {"services": 1, "vms_above_plan": 9, "vms_waiting": 9, "failures": 3}
 _POOL: dict[str, Any] = {"conn_id": "c", "pool": "shop"}
 
 
@@ -39,6 +42,14 @@ def _plan() -> dict[str, Any]:
         replace="all",
         reason="",
     )
+    return plan.to_json()
+
+
+def _day(began: float) -> dict[str, Any]:
+    turn = Turn(
+        service="shop", run_id="r", vms=2, slots=2, cloud="c", open=((began, began + 3600),)
+    )
+    plan = RotationPlan(day="2026-11-24", began=began, ends=began + 3600, failures=3, turns=(turn,))
     return plan.to_json()
 
 
@@ -72,6 +83,7 @@ def examples(limit_s: float = 60.0, now: float | None = None) -> list[WaitTrigge
         AllDrainedTrigger(**_POOL, names=[NAME], idle_s=10.0, **end),
         PauseTrigger(deadline=began + 1),
         RolloutTrigger(dag_id="rollout_shop", run_id="r", until="ended", **end),
+        RotationTrigger(plan=_day(began), budget=_BUDGET, states={"shop": "running"}, **end),
         MayDrainTrigger(service=entry, plan=_plan(), name=NAME, **end),
         WatchTrigger(
             service=entry, names=[NAME], before=[member], began=began, duration_s=10.0, **end

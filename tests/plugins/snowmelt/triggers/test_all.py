@@ -21,7 +21,17 @@ from tests.plugins.snowmelt.world import FakeWorld
 
 EXAMPLES = examples()
 # the verb by which each trigger looks
-LOOKS = ("vm_states", "certificates", "last_reports", "health", "members", "vms", "image", "look")
+LOOKS = (
+    "vm_states",
+    "certificates",
+    "last_reports",
+    "health",
+    "members",
+    "vms",
+    "image",
+    "look",
+    "state",
+)
 
 
 def each(trigger: WaitTrigger) -> str:

@@ -1,0 +1,97 @@
+"""Write the proof of the day: what was rebuilt, what was not, and the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.catalogue.fleet import Fleet
+from include.fleet import RotationPlan
+from snowmelt.catalogue import readable_services, settled_fleet
+from snowmelt.errors import Refused
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.proof import Proof
+    from include.proof.assemble import Stamp
+    from snowmelt.proof.store import Store
+
+
+class WriteProof(BaseOperator):
+    """Write the day's proof, signed and chained to the one before, and a page for people.
+
+    Fails, with the proof written, when a service was not rotated or a VM is too old. The same
+    day's proof is written anew by a later try; once the next day is chained to it, never again.
+    """
+
+    template_fields: Sequence[str] = ("plan",)
+    ui_color = "#e8f0fb"
+
+    def __init__(self, *, plan: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.plan = plan
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        if context["params"]["dry_run"]:
+            raise AirflowSkipException("dry run")
+        if not self.plan:
+            raise Refused("there is no plan, so nothing was rotated")
+        from snowmelt.proof.store import Store
+
+        fleet, plan = settled_fleet(), RotationPlan.from_json(self.plan)
+        store = Store(fleet.proof.store)
+        if later := [day for day in store.days() if day > plan.day]:
+            raise Refused(f"the proof of {plan.day} stands: {later[0]} is chained to it")
+        proof = self._proof(context, fleet, plan, store)
+        head = self._write(fleet, proof, store)
+        if proof.objections:
+            raise Refused(f"{plan.day} is not a good day: " + "; ".join(proof.objections))
+        return {"day": plan.day, "vms": len(proof.vms), "hash": head}
+
+    def _proof(self, context: Context, fleet: Fleet, plan: RotationPlan, store: Store) -> Proof:
+        from include.proof.assemble import assemble
+        from snowmelt.proof.look import findings
+
+        services, broken = readable_services()
+        held = context["ti"].xcom_pull(task_ids="rotate", key="held")
+        found = findings(plan, services, held=held or {}, broken=broken, store=store)
+        return assemble(fleet, services, plan, found, self._stamp(context, plan.day, store))
+
+    def _stamp(self, context: Context, day: str, store: Store) -> Stamp:
+        from include.proof import GateCount, Previous, Run
+        from include.proof.assemble import Stamp
+
+        run, before = context["dag_run"], [each for each in store.days() if each < day]
+        made: dict[str, Any] = {
+            "run": Run(dag_id=run.dag_id, run_id=run.run_id),
+            "now": datetime.now(UTC).replace(microsecond=0),
+        }
+        last = store.proof(before[-1]) if before else None
+        if last is None:
+            return Stamp(**made)
+        gate = GateCount.model_validate(last["proof"]["gate"]["in_all"])
+        previous = Previous(day=before[-1], hash=last["seal"]["hash"])
+        return Stamp(**made, previous=previous, gate_before=gate)
+
+    def _write(self, fleet: Fleet, proof: Proof, store: Store) -> str:
+        """Write the page first: a day that has a proof has its page too. Returns the hash."""
+        from include.proof import page, seal, text_of
+        from snowmelt.proof.keys import signer_for
+        from snowmelt.proof.prune import prune
+
+        signer = signer_for(fleet.proof.key)
+        shown = page(proof)
+        file = seal(proof.model_dump(mode="json"), shown, signer.fingerprint, signer.sign)
+        store.write(f"proof/keys/{signer.fingerprint}.pem", signer.public_pem.decode())
+        store.write(f"proof/{proof.day}.html", shown)
+        store.write(f"proof/{proof.day}.json", text_of(file))
+        oldest = date.fromisoformat(proof.day) - fleet.proof.keep
+        prune(store, oldest.isoformat(), {(vm.service, vm.name) for vm in proof.vms})
+        self.log.info("proof of %s in %s", proof.day, store.root / "proof")
+        self.log.info("hash %s, by key %s", file["seal"]["hash"], signer.fingerprint)
+        return str(file["seal"]["hash"])

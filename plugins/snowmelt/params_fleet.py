@@ -1,0 +1,46 @@
+"""The form of the fleet's rotation."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param
+
+from include.catalogue import service_names
+
+_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)"
+
+
+def rotation_params() -> dict[str, Param]:
+    """Return the parameters of `rotate_fleet`, in the order of the form."""
+    return {
+        "services": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string", "enum": list(service_names())},
+            examples=list(service_names()),
+            title="Services",
+            description="Rotate only these. Empty: all of them.",
+        ),
+        "spread": Param(
+            None,
+            type=["null", "boolean"],
+            title="Spread",
+            description="Each service at its own minute. Empty: the daily run does, a run that"
+            " somebody starts does not.",
+        ),
+        "again": Param(
+            False,
+            type="boolean",
+            title="Again",
+            description="Try services once more whose rotation has failed today.",
+        ),
+        "day": Param(
+            None,
+            type=["null", "string"],
+            pattern=_DAY,
+            title="Day",
+            description="Go on with the rotation of that day. Empty: today.",
+        ),
+        "dry_run": Param(
+            False, type="boolean", title="Dry run", description="Print the plan, start nothing."
+        ),
+    }

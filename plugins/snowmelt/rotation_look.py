@@ -1,0 +1,75 @@
+"""Look at the rotation of a day, as far as the next decision needs it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from include.fleet import Budget, Decision, Progress, RotationPlan, Turn, decide
+from include.planner import parse_name, rollout_id
+from snowmelt.hooks.fleet_runs import FleetRunsHook
+from snowmelt.hooks.opennebula import OpenNebulaHook
+
+# service -> state of its run, or why it has none; services that were not started are left out
+States = Mapping[str, str]
+ACTIVE = ("queued", "running")
+UNABLE = "unable: "
+
+
+def all_states(plan: RotationPlan) -> States:
+    """Return the states of all runs of the day: one question for each service."""
+    runs = FleetRunsHook()
+    found = {turn.service: runs.state_if_any(turn.dag_id, turn.run_id) for turn in plan.turns}
+    return {service: state for service, state in found.items() if state}
+
+
+def look_and_decide(
+    plan: RotationPlan, budget: Budget, states: States, now: float
+) -> tuple[Decision, States]:
+    """Return what to do now, and the states by which it was decided.
+
+    Only runs that had not ended are asked for, and only those services for other runs that
+    would start now: with 250 services that is a handful of questions instead of 500.
+    """
+    runs = FleetRunsHook()
+    known = dict(states)
+    for turn in _active(plan, known):
+        known[turn.service] = runs.state(turn.dag_id, turn.run_id)
+    progress = _progress(plan, known)
+    asked: set[str] = set()
+    while True:
+        decision = decide(plan, progress, budget, now)
+        fresh = [turn for turn in decision.start if turn.service not in asked]
+        if not fresh:
+            return decision, {service: state for service, state in known.items() if state}
+        for turn in fresh:
+            mine = progress.get(turn.service, Progress())
+            progress[turn.service] = replace(mine, others=runs.under_way(turn.dag_id))
+            asked.add(turn.service)
+
+
+def _active(plan: RotationPlan, states: States) -> Sequence[Turn]:
+    return [turn for turn in plan.turns if states.get(turn.service) in ACTIVE]
+
+
+def _progress(plan: RotationPlan, states: States) -> dict[str, Progress]:
+    running = _running(_active(plan, states))
+    return {
+        service: Progress(
+            state="failed" if state.startswith(UNABLE) else state, running_vms=running[service]
+        )
+        for service, state in states.items()
+    }
+
+
+def _running(turns: Sequence[Turn]) -> dict[str, int]:
+    """Return how many of the new VMs of each rotation run: the others wait for OpenNebula."""
+    rollouts = {(t.service, rollout_id(t.dag_id, t.run_id)) for t in turns}
+    found: dict[str, int] = defaultdict(int)
+    for cloud in sorted({turn.cloud for turn in turns}):
+        for vm in OpenNebulaHook(cloud).vm_states():
+            name = parse_name(vm.name)
+            if name and vm.phase == "running" and (name.service, name.rollout) in rollouts:
+                found[name.service] += 1
+    return found

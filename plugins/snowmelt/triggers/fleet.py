@@ -1,0 +1,54 @@
+"""Waits for the rotation of a day, one look for all services."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from airflow.triggers.base import TriggerEvent
+
+from include.fleet import Budget, RotationPlan
+from include.verdict import Verdict, done, pending
+from snowmelt.rotation_look import look_and_decide
+from snowmelt.triggers.base import WaitTrigger
+from snowmelt.triggers.snapshot import shared
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class RotationTrigger(WaitTrigger):
+    """Wait until a rotation may start, or until the day's rotation is over.
+
+    `states` are those of the runs that were started; what they have become goes back with the
+    event, so that nobody has to ask for all of them again.
+    """
+
+    plan: dict[str, Any]
+    budget: dict[str, int]
+    states: dict[str, str]
+    interval: float = 3.0
+
+    async def check(self) -> Verdict:
+        plan, budget = RotationPlan.from_json(self.plan), Budget(**self.budget)
+        key = ("rotation", plan.day, tuple(sorted(self.states.items())))
+        decision, states = await shared(
+            key, self.interval / 2, lambda: look_and_decide(plan, budget, self.states, time.time())
+        )
+        self.states = dict(states)
+        if decision.start:
+            return done("may start: " + ", ".join(turn.service for turn in decision.start))
+        if decision.over:
+            return done("nothing is under way any more")
+        return pending(
+            f"{len(decision.active)} services under way, {len(decision.held)} wait,"
+            f" {len(decision.failed)} failed"
+        )
+
+    def expired(self, last: Verdict) -> Verdict:
+        return done(f"look again: {last.detail}")
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        verdict = await self.wait()
+        known = {"states": dict(self.states)} if verdict.status == "done" else {}
+        yield TriggerEvent({**verdict.to_event(), **known})

@@ -1,0 +1,299 @@
+"""The daily rotation, on a cloud and an Airflow in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from airflow.sdk.exceptions import AirflowSkipException
+
+from snowmelt.errors import Refused, Unreachable
+from snowmelt.operators.fleet import PlanRotation, RotateServices
+from tests.plugins.snowmelt.kit import (
+    OLD,
+    Ti,
+    killed_while_waiting,
+    run,
+    service,
+    serving,
+    spec,
+)
+from tests.plugins.snowmelt.world import FakeRun, FakeWorld
+
+Catalogue = Callable[..., Path]
+Wave = dict[str, Any]
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
+    """Return a function that writes services, and `fleet.yaml` above them."""
+    folder = tmp_path / "services"
+    folder.mkdir()
+    monkeypatch.setenv("SNOWMELT_CATALOGUE", str(folder))
+
+    def write(*names: str, fleet: dict[str, Any] | None = None, **changes: Any) -> Path:
+        for name in names:
+            entry = service(**{"name": name, **changes}).model_dump(mode="json")
+            (folder / f"{name}.yaml").write_text(yaml.safe_dump(entry))
+        (tmp_path / "fleet.yaml").write_text(yaml.safe_dump(fleet or {}))
+        return folder
+
+    return write
+
+
+def with_vms(world: FakeWorld, *names: str) -> None:
+    for name in names:
+        world.add_vm(spec(f"{name}-{OLD}-0", "1.0"), phase="running")
+
+
+def context(world: FakeWorld, ti: Ti | None = None, **params: Any) -> Any:
+    """Return the context of a run of `rotate_fleet` that somebody started now."""
+    given = {"services": None, "spread": None, "again": False, "day": None, "dry_run": False}
+    ti = ti or Ti(dag_id="rotate_fleet")
+    now = datetime.fromtimestamp(world.clock.now, UTC)
+    dag_run = SimpleNamespace(dag_id=ti.dag_id, run_id=ti.run_id, run_after=now, run_type="manual")
+    return {"ti": ti, "params": {**given, **params}, "dag_run": dag_run}
+
+
+def planned(world: FakeWorld, **params: Any) -> Any:
+    return PlanRotation(task_id="plan").execute(context(world, **params))
+
+
+def rotate(plan: Any, deferrable: bool = True) -> Callable[[], RotateServices]:
+    return lambda: RotateServices(task_id="rotate", plan=plan, deferrable=deferrable)
+
+
+def today(world: FakeWorld) -> str:
+    return datetime.fromtimestamp(world.clock.now, UTC).date().isoformat()
+
+
+def key(world: FakeWorld, name: str) -> tuple[str, str]:
+    return f"rollout_{name}", f"rotation__{today(world)}__{name}"
+
+
+def started(world: FakeWorld) -> list[str]:
+    return [line.removeprefix("start rollout_") for line in world.story if "start" in line]
+
+
+def test_every_service_is_rotated_by_a_run_of_its_own_rollout(
+    world: FakeWorld, catalogue: Catalogue, deferrable: bool
+) -> None:
+    catalogue("shop", "wiki")
+    with_vms(world, "shop", "wiki")
+    world.new_runs_end_s = 60.0
+
+    done = run(rotate(planned(world), deferrable), context(world))
+
+    assert done == {"rotated": 2}
+    assert set(world.runs) == {key(world, "shop"), key(world, "wiki")}
+    conf = world.runs[key(world, "shop")].conf
+    assert conf == {"reason": f"rotation of {today(world)}"}  # the release that it has
+
+
+def test_services_wait_for_their_turn(world: FakeWorld, catalogue: Catalogue) -> None:
+    names = ("a", "b", "c", "d", "e")
+    catalogue(*names, fleet={"budgets": {"services": 2}})
+    with_vms(world, *names)
+    world.new_runs_end_s = 60.0
+    began = world.clock.now
+
+    run(rotate(planned(world)), context(world))
+
+    begun = [made.began - began for made in world.runs.values()]
+    for moment in begun:
+        assert sum(moment <= other < moment + 60 for other in begun) <= 2
+    assert len(begun) == 5
+    assert world.clock.now - began < 3 * 60 + 20
+
+
+def test_a_rotation_that_is_killed_and_started_again_rebuilds_nothing_twice(
+    world: FakeWorld, catalogue: Catalogue
+) -> None:
+    names = ("a", "b", "c")
+    catalogue(*names, fleet={"budgets": {"services": 1}})
+    with_vms(world, *names)
+    world.new_runs_end_s = 60.0
+    killed_while_waiting(rotate(planned(world)), context(world))
+    world.clock.pass_s(90)
+
+    run(rotate(planned(world)), context(world, Ti(dag_id="rotate_fleet", run_id="manual__2")))
+
+    assert started(world) == ["a", "b", "c"]
+    assert len(world.runs) == 3
+
+
+def test_a_lost_answer_to_a_start_starts_nothing_twice(
+    world: FakeWorld, catalogue: Catalogue
+) -> None:
+    catalogue("shop")
+    with_vms(world, "shop")
+    world.new_runs_end_s = 60.0
+    world.lose_answer("ensure_run", Unreachable("no answer"))
+    plan = planned(world)
+    with pytest.raises(Unreachable):
+        run(rotate(plan), context(world))
+
+    assert run(rotate(plan), context(world)) == {"rotated": 1}
+    assert started(world) == ["shop"]
+
+
+def test_a_failed_service_does_not_stop_the_others(
+    world: FakeWorld, catalogue: Catalogue, caplog: pytest.LogCaptureFixture
+) -> None:
+    catalogue("a", "b", "c")
+    with_vms(world, "a", "b", "c")
+    world.new_runs_end_s, world.failing = 60.0, {"rollout_b": "no such image"}
+
+    with caplog.at_level(logging.ERROR), pytest.raises(Refused) as told:
+        run(rotate(planned(world)), context(world))
+
+    assert str(told.value) == "2 services were rotated. Not so: b failed"
+    assert started(world) == ["a", "b", "c"]
+
+
+def test_with_the_failure_budget_at_1_the_rest_is_not_started(
+    world: FakeWorld, catalogue: Catalogue
+) -> None:
+    catalogue("a", "b", "c", fleet={"budgets": {"services": 1, "failures": 1}})
+    with_vms(world, "a", "b", "c")
+    world.new_runs_end_s, world.failing = 60.0, {"rollout_b": "no such image"}
+    ti = Ti(dag_id="rotate_fleet")
+
+    with pytest.raises(Refused) as told:
+        run(rotate(planned(world)), context(world, ti))
+
+    assert started(world) == ["a", "b"]
+    assert "c was not started: the failure budget is spent: b failed" in str(told.value)
+    assert ti.pushed["held"] == {"c": "the failure budget is spent: b failed"}
+
+
+def test_a_service_whose_rollout_cannot_start_is_told_and_the_others_go_on(
+    world: FakeWorld, catalogue: Catalogue, deferrable: bool
+) -> None:
+    catalogue("a", "b")
+    with_vms(world, "a", "b")
+    world.new_runs_end_s = 60.0
+    world.fail("ensure_run", Refused("rollout_a is paused"))
+
+    with pytest.raises(Refused) as told:
+        run(rotate(planned(world), deferrable), context(world))
+
+    assert "a was not started: rollout_a is paused" in str(told.value)
+    assert started(world) == ["b"]
+
+
+def test_a_deployment_that_is_under_way_goes_first(world: FakeWorld, catalogue: Catalogue) -> None:
+    catalogue("shop")
+    with_vms(world, "shop")
+    now = world.clock.now
+    world.new_runs_end_s = 60.0
+    world.runs["rollout_shop", "manual__deploy"] = FakeRun(conf={}, began=now, ends_s=200.0)
+
+    run(rotate(planned(world)), context(world))
+
+    assert world.runs[key(world, "shop")].began >= now + 200
+
+
+def test_the_looks_of_a_day_are_few(world: FakeWorld, catalogue: Catalogue) -> None:
+    """One question for each run at the start; then only for those that are under way."""
+    names = [f"s{n}" for n in range(30)]
+    catalogue(*names, fleet={"budgets": {"services": 3}})
+    with_vms(world, *names)
+    world.new_runs_end_s = 30.0
+    plan = planned(world)
+    world.calls.clear()
+    began = world.clock.now
+
+    run(rotate(plan), context(world))
+
+    looks = (world.clock.now - began) / 3
+    assert world.calls["state_if_any"] == 30
+    assert world.calls["ensure_run"] == 30
+    assert world.calls["state"] <= 2 * 3 * looks
+    assert world.calls["vm_states"] <= 2 * looks
+
+
+def test_a_dry_run_prints_the_plan_and_starts_nothing(
+    world: FakeWorld, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalogue("shop")
+    with_vms(world, "shop")
+    plan = planned(world, dry_run=True)
+
+    with pytest.raises(AirflowSkipException):
+        rotate(plan)().execute(context(world, dry_run=True))
+    assert plan is None
+    assert not world.runs
+
+
+def test_only_the_services_that_were_asked_for_are_rotated(
+    world: FakeWorld, catalogue: Catalogue
+) -> None:
+    catalogue("a", "b")
+    with_vms(world, "a", "b")
+
+    assert [turn["service"] for turn in planned(world, services=["b"])["turns"]] == ["b"]
+
+
+def test_one_wrong_file_stops_no_other_service(world: FakeWorld, catalogue: Catalogue) -> None:
+    (catalogue("a", "b") / "c.yaml").write_text("name: [")
+    with_vms(world, "a", "b", "c")
+
+    assert [turn["service"] for turn in planned(world)["turns"]] == ["a", "b"]
+
+
+def test_what_failed_today_is_tried_once_more_when_somebody_asks(
+    world: FakeWorld, catalogue: Catalogue
+) -> None:
+    catalogue("a", "b")
+    with_vms(world, "a", "b")
+    world.runs[key(world, "a")] = FakeRun(conf={}, state="failed")
+    world.runs[key(world, "b")] = FakeRun(conf={}, state="success")
+
+    (a, b) = planned(world, again=True)["turns"]
+
+    assert a["run_id"].startswith(f"rotation__{today(world)}__a__")
+    assert planned(world, again=True)["turns"][0] == a  # the same at every try of that run
+    assert b["run_id"] == f"rotation__{today(world)}__b"
+
+
+def test_a_rotation_that_began_yesterday_can_be_gone_on_with(
+    world: FakeWorld, catalogue: Catalogue
+) -> None:
+    catalogue("shop")
+    with_vms(world, "shop")
+
+    (turn,) = planned(world, day="2026-11-20")["turns"]
+
+    assert turn["run_id"] == "rotation__2026-11-20__shop"
+
+
+def test_the_daily_run_spreads_and_one_started_by_hand_does_not(
+    world: FakeWorld, catalogue: Catalogue
+) -> None:
+    names = [f"s{n}" for n in range(5)]
+    catalogue(*names)
+    with_vms(world, *names)
+    daily = context(world)
+    daily["dag_run"].run_type = "scheduled"
+
+    at_once = {turn["open"][0][0] for turn in planned(world)["turns"]}
+    spread = PlanRotation(task_id="plan").execute(daily)
+
+    assert len(at_once) == 1
+    assert spread
+    assert len({turn["open"][0][0] for turn in spread["turns"]}) > 2
+
+
+def test_the_whole_fleet_is_looked_at_by_one_call(world: FakeWorld, catalogue: Catalogue) -> None:
+    catalogue("a", "b", "c")
+    serving(world, f"shop-{OLD}-0")
+    planned(world)
+
+    assert world.calls == {"vm_states": 1}
