@@ -8,6 +8,7 @@ from include.audit.heal import heal
 from include.audit.judge import Judged, judge
 from include.audit.memory import Memory, remember
 from include.audit.render import as_json, as_table
+from include.audit.view import View, view_services
 
 __all__ = [
     "ACTS",
@@ -19,6 +20,7 @@ __all__ = [
     "Lease",
     "Memory",
     "Monitored",
+    "View",
     "as_json",
     "as_table",
     "brake",
@@ -28,4 +30,5 @@ __all__ = [
     "judge",
     "remember",
     "rollouts",
+    "view_services",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from include.audit.drift import drift
 from include.audit.facts import FleetFacts
@@ -10,18 +10,16 @@ from include.audit.finding import Finding
 from include.audit.foreign import foreign
 from include.audit.machines import machines
 from include.audit.orphans import orphans
-from include.audit.view import view_services
-from include.catalogue.model import Service
+from include.audit.view import View
 
 
 def find(
-    services: Iterable[Service], facts: FleetFacts, known: frozenset[str] = frozenset()
+    views: Mapping[str, View], facts: FleetFacts, known: frozenset[str] = frozenset()
 ) -> tuple[Finding, ...]:
     """Return what is wrong in the fleet, service by service, what is not ours at the end.
 
-    *known*: the rollouts ("shop-k3f9x2q") whose VMs earlier audits saw alive.
+    *known*: the rollouts ("shop-k3f7x2q") whose VMs earlier audits saw alive.
     """
-    views = view_services(services, facts)
     ours = (
         found
         for name in sorted(views)
@@ -34,15 +32,13 @@ def find(
     return (*ours, *foreign(views, facts))
 
 
-def rollouts(services: Iterable[Service], facts: FleetFacts) -> frozenset[str]:
+def rollouts(views: Mapping[str, View]) -> frozenset[str]:
     """Return "service-rollout" of every VM of ours that is there: what the next audit knows."""
-    views = view_services(services, facts)
     return frozenset(
         name.rpartition("-")[0] for view in views.values() for name in view.vms if view.ours(name)
     )
 
 
-def fleet_size(services: Iterable[Service], facts: FleetFacts) -> int:
+def fleet_size(views: Mapping[str, View]) -> int:
     """Return how many VMs of ours there are."""
-    views = view_services(services, facts)
     return sum(len(view.ours(name)) for view in views.values() for name in view.vms)

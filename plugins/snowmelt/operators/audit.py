@@ -24,6 +24,7 @@ from include.audit import (
     judge,
     remember,
     rollouts,
+    view_services,
 )
 from include.catalogue import CatalogueError, Service, load_all
 from snowmelt.errors import Refused, SnowmeltError
@@ -34,6 +35,10 @@ from snowmelt.mend import MENDS, mend
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+
+# what XCom gets, 300 bytes each; on a day with more the brake has something to ask anyway
+LISTED = 2000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +61,8 @@ class _AuditOperator(BaseOperator):
         params, now = context["params"], datetime.fromtimestamp(time.time(), UTC)
         services, memory = _catalogue(), AuditMemoryHook().read()
         facts = look_at_fleet(services.values())
-        findings = find(services.values(), facts, memory.known)
+        views = view_services(services.values(), facts)
+        findings = find(views, facts, memory.known)
         busy = _busy(findings)
         grace, chosen = timedelta(minutes=params["grace"]), params["services"] or services
         judged = judge(findings, memory, now=now, grace=grace, busy=busy)
@@ -65,18 +71,19 @@ class _AuditOperator(BaseOperator):
             judged=[each for each in judged if each.finding.service in ("", *chosen)],
             question=brake(
                 findings,
-                vms=fleet_size(services.values(), facts),
+                vms=fleet_size(views),
                 busy=busy,
                 max_down=params["max_down"] / 100,
             ),
-            memory=remember(memory, findings, rollouts(services.values(), facts), now),
+            memory=remember(memory, findings, rollouts(views), now),
         )
 
 
 class AuditFleet(_AuditOperator):
     """Read all systems once and print what does not fit, with what a repair would do about it.
 
-    Returns {"findings": […], "question": "" or what the brake asks, "heal": {service: params}}.
+    Returns {"findings": […], "total": how many, "question": "" or what the brake asks,
+    "heal": {service: parameters of its rollout}}.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -86,7 +93,8 @@ class AuditFleet(_AuditOperator):
         safe = sum(each.safe for each in found.judged)
         self.log.info("%d findings, %d of them safely ours", len(found.judged), safe)
         return {
-            "findings": as_json(found.judged),
+            "findings": as_json(found.judged[:LISTED]),
+            "total": len(found.judged),
             "question": found.question,
             "heal": heal(found.judged),
         }

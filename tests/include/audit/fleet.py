@@ -11,10 +11,12 @@ from include.audit import (
     Lease,
     Memory,
     Monitored,
+    View,
     brake,
     find,
     fleet_size,
     judge,
+    view_services,
 )
 from include.catalogue import Service
 from include.facts import Address, Certificate, CloudVm, Member, VmPhase
@@ -162,16 +164,20 @@ class Fleet:
         known: frozenset[str] = frozenset(),
     ) -> tuple[Judged, ...]:
         """Audit it, where an audit *seen_for* ago had seen the same."""
-        findings = find(self.services, self.facts(), known)
+        findings = find(self.views(), self.facts(), known)
         first = (NOW - seen_for).timestamp()
         memory = Memory(seen={found.key: first for found in findings})
         return judge(findings, memory, now=NOW, grace=grace, busy=busy)
 
     def question(self, *, max_down: float = 0.2, busy: frozenset[str] = frozenset()) -> str:
         """Return what the brake asks."""
-        findings = find(self.services, self.facts())
-        size = fleet_size(self.services, self.facts())
-        return brake(findings, vms=size, busy=busy, max_down=max_down)
+        views = self.views()
+        findings = find(views, self.facts())
+        return brake(findings, vms=fleet_size(views), busy=busy, max_down=max_down)
+
+    def views(self) -> dict[str, View]:
+        """Return it sorted by service."""
+        return view_services(self.services, self.facts())
 
 
 def _addresses(entries: set[tuple[str, str]]) -> list[Address]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from include.audit import FleetFacts, find, fleet_size, rollouts
+from include.audit import FleetFacts, find, fleet_size, rollouts, view_services
 from tests.include.audit.fleet import CONNS, ROLLOUT, Fleet, service
 
 
@@ -13,15 +13,15 @@ def test_what_another_system_of_the_same_kind_knows_is_not_this_service_s() -> N
     fleet = Fleet()
     facts = fleet.facts()
     moved = replace(facts, certificates={"other_ca": facts.certificates[CONNS["puppet_ca"]]})
-    found = find(fleet.services, moved)
+    found = find(view_services(fleet.services, moved), moved)
 
     assert {each.kind for each in found} == {"drift"}
     assert len(found) == 4
 
 
 def test_an_empty_cloud_with_an_empty_catalogue_is_well() -> None:
-    assert find([], FleetFacts()) == ()
-    assert find([service()], FleetFacts()) == ()
+    for services in ([], [service()]):
+        assert find(view_services(services, FleetFacts()), FleetFacts()) == ()
 
 
 def test_only_our_vms_make_the_fleet() -> None:
@@ -29,5 +29,5 @@ def test_only_our_vms_make_the_fleet() -> None:
     fleet.add_vm("shop-q2w4e7r-0", "")
     fleet.add_vm("desktop", "shop")
 
-    assert fleet_size(fleet.services, fleet.facts()) == 4
-    assert rollouts(fleet.services, fleet.facts()) == {f"shop-{ROLLOUT}", f"worker-{ROLLOUT}"}
+    assert fleet_size(fleet.views()) == 4
+    assert rollouts(fleet.views()) == {f"shop-{ROLLOUT}", f"worker-{ROLLOUT}"}

@@ -108,7 +108,7 @@ def by_hand(world: FakeWorld) -> list[Any]:
 def test_a_fleet_that_is_well_has_no_findings(world: FakeWorld) -> None:
     two_old(world)
 
-    assert audit() == {"findings": [], "question": "", "heal": {}}
+    assert audit() == {"findings": [], "total": 0, "question": "", "heal": {}}
     assert repair() == []
 
 
