@@ -96,7 +96,7 @@ def _vanished(view: View) -> Iterator[Finding]:
     host was, leaves all of them.
     """
     filled = {slot_of(name).slot for name in view.vms if view.ours(name)}
-    for slot in range(view.service.replicas):
+    for slot in range(view.replicas):
         gone = [n for n in view.names if slot_of(n).slot == slot and not view.vms.get(n)]
         if gone and slot not in filled:
             yield _gone(view, slot, gone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from operator import attrgetter
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ class View:
     """What all systems know of one service. The keys are names of VMs, not FQDNs."""
 
     service: Service
+    replicas: int  # that the catalogue wants now
     vms: dict[str, list[CloudVm]] = field(default_factory=lambda: defaultdict(list))  # by id
     certificates: dict[str, Certificate] = field(default_factory=dict)
     nodes: set[str] = field(default_factory=set)
@@ -66,9 +68,9 @@ def slot_of(name: str) -> VmName:
     return parts
 
 
-def view_services(services: Iterable[Service], facts: FleetFacts) -> dict[str, View]:
+def view_services(services: Iterable[Service], facts: FleetFacts, now: datetime) -> dict[str, View]:
     """Return the view of each service, in one pass over each list."""
-    views = {service.name: View(service=service) for service in services}
+    views = {s.name: View(service=s, replicas=_wanted(s, now)) for s in services}
     for view in views.values():
         conns = view.service.connections
         cloud = facts.vms.get(conns.opennebula, ())
@@ -79,6 +81,12 @@ def view_services(services: Iterable[Service], facts: FleetFacts) -> dict[str, V
     _sort_names(views, facts)
     _sort_traffic(views, facts)
     return views
+
+
+def _wanted(service: Service, now: datetime) -> int:
+    """A VM that somebody asked for is wanted until its end."""
+    expired = service.expires_at is not None and service.expires_at <= now
+    return 0 if expired else service.replicas
 
 
 def _sort_vms(views: Mapping[str, View], facts: FleetFacts) -> None:

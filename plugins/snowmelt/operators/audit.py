@@ -61,7 +61,7 @@ class _AuditOperator(BaseOperator):
         params, now = context["params"], datetime.fromtimestamp(time.time(), UTC)
         services, memory = _catalogue(), AuditMemoryHook().read()
         facts = look_at_fleet(services.values())
-        views = view_services(services.values(), facts)
+        views = view_services(services.values(), facts, now)
         findings = find(views, facts, memory.known)
         busy = _busy(findings)
         grace, chosen = timedelta(minutes=params["grace"]), params["services"] or services

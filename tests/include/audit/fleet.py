@@ -177,7 +177,7 @@ class Fleet:
 
     def views(self) -> dict[str, View]:
         """Return it sorted by service."""
-        return view_services(self.services, self.facts())
+        return view_services(self.services, self.facts(), NOW)
 
 
 def _addresses(entries: set[tuple[str, str]]) -> list[Address]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from include.facts import VmPhase
-from tests.include.audit.fleet import ROLLOUT, Fleet
+from tests.include.audit.fleet import NOW, ROLLOUT, Fleet
 
 NAME = f"shop-{ROLLOUT}-1"
 
@@ -32,6 +33,17 @@ def test_a_service_made_smaller_by_a_rollout_is_not_filled_up() -> None:
     fleet.services[0] = fleet.services[0].model_copy(update={"replicas": 3})
 
     assert fleet.judged() == ()
+
+
+def test_a_vm_that_somebody_asked_for_is_not_missed_after_its_end() -> None:
+    """OpenNebula ended it by itself; what is left of it goes."""
+    fleet = Fleet(vms_each=1)
+    end = {"expires_at": NOW - timedelta(minutes=1)}
+    fleet.services[0] = fleet.services[0].model_copy(update=end)
+    fleet.lose(f"shop-{ROLLOUT}-0")
+
+    assert found(fleet) == {}
+    assert {each.finding.kind for each in fleet.judged()} == {"orphan"}
 
 
 def test_a_slot_that_another_vm_fills_is_not_empty() -> None:

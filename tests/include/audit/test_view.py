@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from include.audit import FleetFacts, find, fleet_size, rollouts, view_services
-from tests.include.audit.fleet import CONNS, ROLLOUT, Fleet, service
+from tests.include.audit.fleet import CONNS, NOW, ROLLOUT, Fleet, service
 
 
 def test_what_another_system_of_the_same_kind_knows_is_not_this_service_s() -> None:
@@ -13,7 +13,7 @@ def test_what_another_system_of_the_same_kind_knows_is_not_this_service_s() -> N
     fleet = Fleet()
     facts = fleet.facts()
     moved = replace(facts, certificates={"other_ca": facts.certificates[CONNS["puppet_ca"]]})
-    found = find(view_services(fleet.services, moved), moved)
+    found = find(view_services(fleet.services, moved, NOW), moved)
 
     assert {each.kind for each in found} == {"drift"}
     assert len(found) == 4
@@ -21,7 +21,7 @@ def test_what_another_system_of_the_same_kind_knows_is_not_this_service_s() -> N
 
 def test_an_empty_cloud_with_an_empty_catalogue_is_well() -> None:
     for services in ([], [service()]):
-        assert find(view_services(services, FleetFacts()), FleetFacts()) == ()
+        assert find(view_services(services, FleetFacts(), NOW), FleetFacts()) == ()
 
 
 def test_only_our_vms_make_the_fleet() -> None:
