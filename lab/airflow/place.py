@@ -37,6 +37,11 @@ class Place:
         return self.root / "checkout"
 
     @property
+    def requests(self) -> Path:
+        """The entries of the VMs that people asked for."""
+        return self.root / "requests"
+
+    @property
     def secrets(self) -> Path:
         return self.root / "secrets"
 
@@ -66,7 +71,7 @@ class Place:
 
     def folders(self) -> tuple[Path, ...]:
         """Return what has to exist before anything starts, parents first."""
-        own = (self.root, self.home, self.mount, self.secrets, self.run, self.logs)
+        own = (self.root, self.home, self.mount, self.secrets, self.run, self.logs, self.requests)
         return (*own, self.root / "tmp", self.cache / "pycache")
 
 

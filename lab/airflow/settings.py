@@ -67,6 +67,7 @@ def environment(place: Place, secrets: Secrets, *, ui_port: int) -> dict[str, st
     settings = PACE | WATCHFULNESS | MANNERS | private(secrets) | folders
     return {f"AIRFLOW__{name}": value for name, value in settings.items()} | {
         "AIRFLOW_HOME": str(place.home),
+        "SNOWMELT_REQUESTS": str(place.requests),
         "PYTHONPATH": f"{place.mount / 'plugins'}:{place.mount}",
         "PYTHONPYCACHEPREFIX": str(place.cache / "pycache"),
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

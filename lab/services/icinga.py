@@ -59,6 +59,7 @@ apply Service "http" {{
   if (host.vars.http_port) {{ vars.http_port = host.vars.http_port }}
   if (host.vars.http_uri) {{ vars.http_uri = host.vars.http_uri }}
   assign where host.vars.snowmelt_service
+  ignore where host.vars.plain
 }}
 apply Service "nrpe" {{
   import "lab-check"

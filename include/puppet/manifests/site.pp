@@ -11,11 +11,14 @@ node default {
   include snowmelt_base
 
   # A release brings its own manifest: class shop_1_1 comes out of the package shop-app 1.1.
-  $release_class = "${role}_${regsubst($release, '\\.', '_', 'G')}"
-  unless defined($release_class) {
-    fail("No release ${release} of ${role} has been published")
-  }
-  class { $release_class:
-    require => Class['snowmelt_base'],
+  # The role `base` is a plain machine: it serves nothing, so nobody publishes a release of it.
+  unless $role == 'base' {
+    $release_class = "${role}_${regsubst($release, '\\.', '_', 'G')}"
+    unless defined($release_class) {
+      fail("No release ${release} of ${role} has been published")
+    }
+    class { $release_class:
+      require => Class['snowmelt_base'],
+    }
   }
 }

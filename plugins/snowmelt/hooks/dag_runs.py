@@ -25,7 +25,7 @@ class DagRunsHook:
         except Missing:
             return DagRun(state=None)
         found = _ask("get_task_states", dag_id=dag_id, run_ids=[run_id])
-        return DagRun(state=str(state), tasks=found.get(run_id, {}))
+        return DagRun(state=str(state.value), tasks=found.get(run_id, {}))
 
     def exists(self, dag_id: str, run_id: str) -> bool:
         """Return whether the run is there, in whatever state."""
