@@ -30,6 +30,7 @@ def trial_service(service: Service, catalogue: Collection[str]) -> Service:
         "max_unavailable": 0,
         "monitoring": None,
         "balancer": None,
+        "expires_at": None,
     }
     return Service.model_validate({**service.model_dump(mode="json"), **changes})
 

@@ -76,6 +76,14 @@ def test_it_is_made_from_the_new_image_as_the_service_would(world: FakeWorld) ->
     assert vm.spec.context["PUPPET_ROLE"] == "shop"
 
 
+def test_opennebula_ends_it_within_a_day_whatever_becomes_of_the_run(world: FakeWorld) -> None:
+    made = boots(trial())
+    end = world.vms[made["vm_id"]].spec.ends_at
+
+    assert end
+    assert 3600 < end - world.clock.now <= 86400
+
+
 def test_a_rollout_of_the_service_does_not_see_it(world: FakeWorld) -> None:
     two_old(world)
     boots(trial())
@@ -136,6 +144,23 @@ def test_what_a_crashed_trial_left_goes_with_the_next(world: FakeWorld) -> None:
 
     assert [vm.phase for vm in world.vms.values()] == ["done", "done"]
     assert not world.names
+
+
+def test_what_is_left_of_a_trial_whose_vm_is_gone_goes_too(world: FakeWorld) -> None:
+    crashed = trial(rollout="ccccccc")
+    made = boots(crashed)
+    enrols(crashed)
+    world.vms[made["vm_id"]].phase = "done"
+    retire(trial())
+
+    assert not any((world.names, world.certificates, world.nodes))
+
+
+def test_trials_of_other_services_are_left_alone(world: FakeWorld) -> None:
+    world.names["wiki-trial-ccccccc-0.lab.test"] = ("198.18.0.9", 60)
+    retire(trial())
+
+    assert "wiki-trial-ccccccc-0.lab.test" in world.names
 
 
 def test_a_trace_that_stays_fails_the_trial(
