@@ -11,9 +11,10 @@ def clean_up_params() -> dict[str, Param]:
         "keep_runs_days": _days(30, "Days of runs", "Airflow's runs, tasks, XComs and audit log."),
         "keep_logs_days": _days(30, "Days of logs", "Log files of tasks and of the processor."),
         "keep_reports_days": _days(
-            15,
+            16,
             "Days of PuppetDB",
-            "One more than node-purge-ttl and report-ttl say: what is older fails the run.",
+            "Two more than node-purge-ttl and report-ttl say (reports go by whole days): what is"
+            " older fails the run.",
         ),
         "max_revoked": Param(
             5000,
