@@ -113,7 +113,7 @@ def _vms(fleet: Fleet, services: Mapping[str, Service], found: Findings) -> Iter
         for vm in sorted(found.vms[name], key=lambda vm: (vm.slot, vm.vm_id)):
             known = found.evidence.get(vm.name)
             if known and known.vm_id == vm.vm_id:
-                yield known.model_copy(update={"max_age_s": max_age_s})
+                yield known.model_copy(update={"max_age_s": max_age_s, "rebuilt": vm.created_at})
             else:
                 yield _unproved(name, vm, max_age_s)
 

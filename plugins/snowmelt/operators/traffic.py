@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from include.catalogue.model import Balancer as Pool
@@ -92,12 +92,15 @@ class Drain(StepOperator):
 
 
 class LeaveBalancer(StepOperator):
-    """Take the drained VM out of its pool; what is still connected is cut."""
+    """Take the drained VM out of its pool; what is still connected is cut.
+
+    Returns what only the old VM can tell, for the proof of the day: it is retired after this.
+    """
 
     def execute(self, context: Context) -> Any:
         pool = self.service.balancer
         if pool is None:
-            return None
+            return self._tell()
         verdict = may_retire(
             self.service, self.plan, look(self.service), self.vm["name"], drained=True
         )
@@ -105,20 +108,28 @@ class LeaveBalancer(StepOperator):
             raise Busy(f"{self.vm['name']} stays in pool {pool.pool}: {verdict.detail}")
         self.log.info("%s", verdict.detail)
         try:
-            self._leave(balancer_for(self.connections.balancer), pool.pool)
+            return self._leave(balancer_for(self.connections.balancer), pool.pool)
         except Busy as busy:
             # its idle connections are closed within a second or two
             self.log.info("%s", busy)
             pause = PauseTrigger(deadline=deadline(timedelta(seconds=1)), interval=0.5)
             return self.wait(context, pause, then="again")
-        return None
 
     def again(self, context: Context, event: dict[str, Any]) -> Any:
         """Try once more; a second refusal is an error, which Airflow retries."""
         self.settle(event)
-        if self.service.balancer:
-            self._leave(balancer_for(self.connections.balancer), self.service.balancer.pool)
+        pool = self.service.balancer
+        return pool and self._leave(balancer_for(self.connections.balancer), pool.pool)
 
-    def _leave(self, balancer: Balancer, pool: str) -> None:
+    def _leave(self, balancer: Balancer, pool: str) -> dict[str, Any]:
+        told = self._tell()
         outcome = balancer.remove_member(pool, self.vm["name"], cut=True)
         self.log.info("%s %s from pool %s", outcome, self.vm["name"], pool)
+        return {**told, "left": datetime.now(UTC).isoformat(timespec="seconds")}
+
+    def _tell(self) -> dict[str, Any]:
+        # only here: every task parses the DAG, and the models of a proof take 35 ms to load
+        from snowmelt.proof.collect import of_old_vm
+
+        before = self.rollout.get("errors", {})
+        return of_old_vm(self.service, self.plan, self.vm["name"], before)

@@ -34,9 +34,9 @@ def of_old_vm(
     told: dict[str, Any] = {"name": name, "left": None}
     if new and (found := _differences(service, new, old)) is not None:
         told["differences"] = {new.name: found}
-    if name in errors_before:
-        now = {m.name: m.errors for m in look_at_pool(service)}
-        told["failures"] = max(0, now.get(name, 0) - errors_before[name])
+    now = {m.name: m.errors for m in look_at_pool(service)}
+    if name in errors_before and name in now:
+        told["failures"] = max(0, now[name] - errors_before[name])
     return told
 
 

@@ -53,7 +53,7 @@ class Store:
         """Return the names of the files in a folder, in order."""
         try:
             return sorted(path.name for path in (self.root / folder).iterdir())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # an object store has no empty folders
             return []
         except OSError as error:
             raise Unreachable(f"cannot list {self.root / folder}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -252,9 +253,39 @@ def test_a_service_without_balancer_has_nothing_to_do(world: FakeWorld) -> None:
     rollout = switched(world)
     rollout["service"]["balancer"] = None
     vm, made = vm_of(rollout, "old"), {"vm_id": 0, "address": "a"}
-    before = world.everything(), world.calls.copy()
+    before = world.everything()
+    world.calls.clear()
     run(lambda: JoinBalancer(task_id="t", rollout=rollout, vm=vm, made=made))
     run(lambda: Drain(task_id="t", rollout=rollout, vm=vm))
     run(lambda: LeaveBalancer(task_id="t", rollout=rollout, vm=vm))
 
-    assert (world.everything(), world.calls) == before
+    assert world.everything() == before
+    assert world.calls == {"facts": 1}  # it is compared with its successor all the same
+
+
+def test_a_vm_that_leaves_tells_what_is_lost_with_it(world: FakeWorld) -> None:
+    """Beside its leave: errors since the plan, and what only it has."""
+    rollout = switched(world)
+    run(drain(rollout))
+    rollout["errors"] = {FIRST_OLD: 0}
+    new = vm_of(rollout, "new")["name"]
+    for name, packages in ((FIRST_OLD, {"nmap": "7.93"}), (new, {})):
+        world.facts[f"{name}.lab.test"] = {"snowmelt_inventory": {"packages": packages}}
+
+    told = run(leave(rollout))
+
+    assert told["name"] == FIRST_OLD
+    assert told["differences"] == {new: ["package nmap 7.93: on the old VM only"]}
+    assert told["failures"] == 0
+    assert datetime.fromisoformat(told["left"]).tzinfo is UTC
+
+
+def test_a_puppetdb_that_is_away_does_not_keep_a_vm_from_leaving(world: FakeWorld) -> None:
+    rollout = switched(world)
+    run(drain(rollout))
+    world.fail("facts", Unreachable("away"))
+
+    told = run(leave(rollout))
+
+    assert "differences" not in told
+    assert FIRST_OLD not in world.pools["shop"]

@@ -1,0 +1,268 @@
+"""From a rollout's evidence to a chain of proofs that anybody can check."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
+
+from include.planner import rollout_id
+from snowmelt.errors import Refused
+from snowmelt.operators.fleet import PlanRotation
+from snowmelt.operators.fleet_proof import WriteProof
+from snowmelt.operators.verify import Verify
+from snowmelt.verify_proof import main
+from tests.plugins.snowmelt.kit import OLD, Ti, planned, run, service, serving, two_old
+from tests.plugins.snowmelt.world import FakeRun, FakeWorld
+
+DAY = "2026-11-24"
+RUN_ID = f"rotation__{DAY}__shop"
+ROLLOUT = rollout_id("rollout_shop", RUN_ID)
+NAMES = [f"shop-{ROLLOUT}-{slot}" for slot in (0, 1)]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the store of an installation that has no Connection for its key."""
+    folder = tmp_path / "services"
+    folder.mkdir()
+    write_service(folder)
+    monkeypatch.setenv("SNOWMELT_CATALOGUE", str(folder))
+    monkeypatch.setenv("SNOWMELT_STORE", f"file://{tmp_path}/store")
+    monkeypatch.setattr("snowmelt.proof.keys.AIRFLOW_HOME", str(tmp_path))
+
+    def unknown(conn_id: str) -> None:
+        raise AirflowNotFoundException(conn_id)
+
+    monkeypatch.setattr(BaseHook, "get_connection", unknown)
+    return tmp_path / "store"
+
+
+def write_service(folder: Path, **changes: Any) -> None:
+    entry = service(**changes).model_dump(mode="json")
+    (folder / "shop.yaml").write_text(yaml.safe_dump(entry))
+
+
+def rebuilt(world: FakeWorld) -> None:
+    """Let the rotation of `shop` have ended well, as far as its `verify`."""
+    old = two_old(world)
+    rollout = planned(service(), rollout=ROLLOUT)
+    for vm in old:
+        vm.phase = "done"
+    for kind in ("certificates", "nodes", "names", "hosts"):
+        getattr(world, kind).clear()
+    world.pools["shop"].clear()
+    for name in NAMES:
+        serving(world, name).reported = False
+    world.clock.pass_s(5)
+    world.tick()
+    left = [
+        {
+            "name": f"shop-{OLD}-{slot}",
+            "left": "2026-11-24T02:00:00+00:00",
+            "differences": {NAMES[slot]: ["package nmap 7.93: on the old VM only"]},
+            "failures": slot,
+        }
+        for slot in (0, 1)
+    ]
+    ti = Ti(run_id=RUN_ID, pulled={"old.leave_balancer": left})
+    context = {"ti": ti, "dag_run": SimpleNamespace(dag_id=ti.dag_id, run_id=ti.run_id)}
+
+    def verify() -> Verify:
+        task = Verify(task_id="verify", rollout=rollout)
+        task.upstream_task_ids = {"old.terminate_vm"}
+        return task
+
+    run(verify, context)
+    world.runs["rollout_shop", RUN_ID] = FakeRun(conf={}, state="success")
+
+
+def context(world: FakeWorld, day: str = DAY, held: Any = None, **params: Any) -> Any:
+    asked = {"services": None, "spread": None, "again": False, "day": day, "dry_run": False}
+    ti = Ti(dag_id="rotate_fleet", pulled={"rotate": held})
+    now = datetime.fromtimestamp(world.clock.now, UTC)
+    dag_run = SimpleNamespace(dag_id=ti.dag_id, run_id=ti.run_id, run_after=now, run_type="manual")
+    return {"ti": ti, "params": {**asked, **params}, "dag_run": dag_run}
+
+
+def prove(world: FakeWorld, day: str = DAY, held: Any = None) -> Any:
+    ctx = context(world, day, held)
+    plan = PlanRotation(task_id="plan").execute(ctx)
+    return WriteProof(task_id="write_proof", plan=plan).execute(ctx)
+
+
+def written(store: Path, day: str = DAY) -> dict[str, Any]:
+    file: dict[str, Any] = json.loads((store / f"proof/{day}.json").read_text())
+    return file
+
+
+def test_each_vm_is_proved_by_the_evidence_of_its_rollout(world: FakeWorld, store: Path) -> None:
+    rebuilt(world)
+    prove(world)
+
+    proof = written(store)["proof"]
+    first, second = proof["vms"]
+    assert first["name"] == NAMES[0]
+    assert first["run"] == {"dag_id": "rollout_shop", "run_id": RUN_ID}
+    assert (first["predecessor"], first["predecessor_vm_id"]) == (f"shop-{OLD}-0", 0)
+    assert first["vm_id"] == 2
+    assert first["certificate"] == "key-of-2"
+    assert first["puppet"]["report_hash"] == "0123456789abcdef"
+    assert first["puppet"]["transaction_uuid"] == "1"
+    assert first["monitoring"] == {"well": True, "checks": {"ping": "ok", "app": "ok"}}
+    assert first["balancer"]["predecessor_left"] == "2026-11-24T02:00:00Z"
+    assert first["balancer"]["joined"] <= proof["written"]
+    assert first["differences"] == ["package nmap 7.93: on the old VM only"]
+    assert [vm["balancer"]["client_failures"] for vm in (first, second)] == [0, 1]
+    assert proof["objections"] == []
+    assert [(s["name"], s["state"]) for s in proof["services"]] == [("shop", "rotated")]
+
+
+def test_the_chain_is_checked_offline(
+    world: FakeWorld, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rebuilt(world)
+    for day in ("2026-11-24", "2026-11-25", "2026-11-26"):
+        world.runs["rollout_shop", f"rotation__{day}__shop"] = FakeRun(conf={}, state="success")
+        prove(world, day)
+    capsys.readouterr()
+
+    assert main([str(store / "proof")]) == 0
+    told = capsys.readouterr().out
+    assert "3 days, 2026-11-24 to 2026-11-26: nothing was altered" in told
+
+    file = store / "proof/2026-11-25.json"
+    file.write_text(file.read_text().replace('"vm_id": 2', '"vm_id": 9'))
+    assert main([str(store / "proof")]) == 1
+    told = capsys.readouterr().out
+    assert f"altered: 2026-11-25: vms/{NAMES[0]} was altered" in told
+    assert "1 of them are not as written" in told
+
+
+def test_a_chain_by_another_key_is_not_taken(
+    world: FakeWorld, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rebuilt(world)
+    prove(world)
+    (key,) = (store / "proof/keys").iterdir()
+    mine = tmp_path / "right.pem"
+    mine.write_bytes(key.read_bytes())
+    (tmp_path / "snowmelt-proof-key.pem").unlink()
+    prove(world)  # by a new key, as somebody would who has the store and not the key
+
+    assert main([str(store / "proof"), "--key", str(mine)]) == 1
+    assert "not by a key of the installation" in capsys.readouterr().out
+
+
+def test_there_may_be_nothing_to_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path)]) == 2
+    assert "no proof" in capsys.readouterr().out
+
+
+def test_the_key_of_the_installation_is_for_its_owner_only(
+    world: FakeWorld, store: Path, tmp_path: Path
+) -> None:
+    rebuilt(world)
+    prove(world)
+    key = tmp_path / "snowmelt-proof-key.pem"
+
+    assert key.stat().st_mode & 0o777 == 0o600
+    key.chmod(0o644)
+    with pytest.raises(Refused, match="can be read by others"):
+        prove(world)
+
+
+def test_a_service_that_failed_is_listed_with_its_reason_and_the_run_fails(
+    world: FakeWorld, store: Path
+) -> None:
+    two_old(world)
+    failed = FakeRun(conf={}, state="failed", tasks={"watch_canary": "failed"})
+    failed.pushed["watch_canary", -1, "why"] = "answered 5 % with errors"
+    world.runs["rollout_shop", RUN_ID] = failed
+
+    with pytest.raises(Refused, match="shop: failed: watch_canary: answered 5 % with errors"):
+        prove(world)
+
+    proof = written(store)["proof"]
+    assert proof["gate"]["today"] == {"asked": 1, "said_no": 1}
+    assert [vm["run"] for vm in proof["vms"]] == [None, None]
+    assert "answered 5 % with errors" in (store / f"proof/{DAY}.html").read_text()
+
+
+def test_a_service_that_was_not_started_says_why(world: FakeWorld, store: Path) -> None:
+    two_old(world)
+
+    with pytest.raises(Refused, match="shop: not started: the failure budget is spent"):
+        prove(world, held={"shop": "the failure budget is spent"})
+
+
+def test_a_vm_that_is_too_old_fails_the_day(world: FakeWorld, store: Path) -> None:
+    rebuilt(world)
+    for vm in world.vms.values():
+        vm.created_at -= timedelta(hours=27).total_seconds()
+
+    with pytest.raises(Refused, match=f"{NAMES[0]} is [0-9.]+ h old, allowed are 24.0 h"):
+        prove(world)
+
+
+def test_an_exception_is_listed_until_it_expires(
+    world: FakeWorld, store: Path, tmp_path: Path
+) -> None:
+    two_old(world)
+    until = (datetime.fromtimestamp(world.clock.now, UTC) + timedelta(days=1)).date()
+    told = {"service": "shop", "reason": "closing", "owner": "finance", "expires": str(until)}
+    (tmp_path / "fleet.yaml").write_text(yaml.safe_dump({"exceptions": [told]}))
+
+    prove(world)
+
+    (listed,) = written(store)["proof"]["exceptions"]
+    assert listed == {**told, "kind": "exception"}
+
+
+def test_a_later_try_writes_the_same_day_anew_and_no_day_that_another_is_chained_to(
+    world: FakeWorld, store: Path
+) -> None:
+    rebuilt(world)
+    prove(world)
+    prove(world)
+    world.runs["rollout_shop", "rotation__2026-11-25__shop"] = FakeRun(conf={}, state="success")
+    prove(world, "2026-11-25")
+
+    with pytest.raises(Refused, match="stands: 2026-11-25 is chained to it"):
+        prove(world)
+    assert main([str(store / "proof")]) == 0
+    assert written(store, "2026-11-25")["proof"]["gate"]["in_all"] == {"asked": 2, "said_no": 0}
+
+
+def test_the_store_does_not_grow(world: FakeWorld, store: Path, tmp_path: Path) -> None:
+    rebuilt(world)
+    (tmp_path / "fleet.yaml").write_text("proof: {keep: 2d}")
+    (store / "evidence/shop/zzzzzzz.json").write_text("{}")
+    for number in range(20, 28):
+        day = f"2026-11-{number}"
+        world.runs["rollout_shop", f"rotation__{day}__shop"] = FakeRun(conf={}, state="success")
+        prove(world, day)
+
+    days = sorted(path.stem for path in (store / "proof").glob("*.json"))
+    assert days == ["2026-11-25", "2026-11-26", "2026-11-27"]
+    assert len(list((store / "proof").glob("*.html"))) == 3
+    assert [path.name for path in (store / "evidence/shop").iterdir()] == [f"{ROLLOUT}.json"]
+    assert main([str(store / "proof")]) == 0
+
+
+def test_a_dry_run_proves_nothing(world: FakeWorld, store: Path) -> None:
+    with pytest.raises(AirflowSkipException):
+        WriteProof(task_id="t", plan=None).execute(context(world, dry_run=True))
+    assert not store.exists()
+
+
+def test_a_run_whose_plan_failed_has_no_proof_and_fails(world: FakeWorld, store: Path) -> None:
+    with pytest.raises(Refused, match="there is no plan"):
+        WriteProof(task_id="t", plan=None).execute(context(world))
