@@ -147,8 +147,8 @@ class Service(Part):
     monitoring: Monitoring | None = None
     balancer: Balancer | None = None
     drain: Drain = Drain()
-    strategy: Literal["blue_green"] = "blue_green"
-    surge: Annotated[int, Field(ge=0)] | None = None  # none: as many as replicas
+    strategy: Literal["blue_green", "rolling"] = "blue_green"
+    surge: Annotated[int, Field(ge=0)] | None = None  # none: all (blue_green), none (rolling)
     max_unavailable: Annotated[int, Field(ge=0)] = 0
     canary: Canary = Canary()
     watch: Watch = Watch()
@@ -166,7 +166,12 @@ class Service(Part):
     def _can_move(self) -> Self:
         if self.surge == 0 and self.max_unavailable == 0:
             raise ValueError("surge and max_unavailable are both 0: nothing could ever move")
-        if self.surge is not None and self.surge < self.replicas:
+        rolling = self.strategy == "rolling"
+        if rolling and not (self.surge or self.max_unavailable):
+            raise ValueError(
+                "rolling needs surge or max_unavailable: how many VMs are replaced at a time"
+            )
+        if not rolling and self.surge is not None and self.surge < self.replicas:
             raise ValueError(
                 f"surge {self.surge} < replicas {self.replicas}: blue_green makes all new VMs"
                 " beside the old ones; leave surge out or raise it"

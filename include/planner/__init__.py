@@ -8,16 +8,17 @@ from include.planner.errors import (
     TooLate,
     UnsafePlan,
 )
-from include.planner.guards import may_create, may_drain, may_join, may_retire
+from include.planner.guards import may_create, may_drain, may_join, may_retire, may_start
 from include.planner.look import Facts, see
-from include.planner.model import Foreign, KeptVm, NewVm, OldVm, Plan, Seen, SeenVm, Wanted
+from include.planner.model import Foreign, KeptVm, NewVm, OldVm, Pair, Plan, Seen, SeenVm, Wanted
 from include.planner.moves import Create, Drain, Join, Keep, Move, Retire, Undrain, Watch
 from include.planner.names import VmName, parse_name, rollout_id, vm_name
 from include.planner.render import as_json, as_markdown, describe
-from include.planner.rollback import past_return, roll_back
+from include.planner.rollback import past_return, roll_back, taken_back
 from include.planner.rollout import plan_rollout
-from include.planner.strategies import STRATEGIES, Gate, blue_green
+from include.planner.strategies import STRATEGIES, Gate, blue_green, rolling
 from include.planner.watch import watch_verdict
+from include.planner.window import patience, watch_time
 
 __all__ = [
     "STRATEGIES",
@@ -35,6 +36,7 @@ __all__ = [
     "Move",
     "NewVm",
     "OldVm",
+    "Pair",
     "Plan",
     "PlanError",
     "Retire",
@@ -54,12 +56,17 @@ __all__ = [
     "may_drain",
     "may_join",
     "may_retire",
+    "may_start",
     "parse_name",
     "past_return",
+    "patience",
     "plan_rollout",
     "roll_back",
+    "rolling",
     "rollout_id",
     "see",
+    "taken_back",
     "vm_name",
+    "watch_time",
     "watch_verdict",
 ]

@@ -85,7 +85,8 @@ def ceiling(service: Service, plan: Plan) -> int:
 
     Where more run than are wanted (4 of 2), those that run are the measure, not those wanted.
     """
-    surge = plan.replicas if service.surge is None else service.surge
+    beside = plan.replicas if plan.strategy == "blue_green" else 0
+    surge = beside if service.surge is None else service.surge
     return max(plan.replicas, len(plan.old) + len(plan.kept)) + surge
 
 

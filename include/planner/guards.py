@@ -14,9 +14,16 @@ from include.planner.condition import (
     existing,
     faults_before_traffic,
     needed,
-    serves,
 )
 from include.planner.model import OldVm, Plan, Seen, SeenVm
+from include.planner.window import (
+    claimed,
+    may_begin,
+    may_do_without,
+    may_take_back,
+    pair_of,
+    unsettled,
+)
 from include.verdict import Verdict, done, failed, pending
 
 
@@ -28,10 +35,21 @@ def may_create(service: Service, plan: Plan, seen: Seen, name: str) -> Verdict:
         return failed(f"{name} is not a new VM of rollout {plan.rollout}")
     if seen.get(name):
         return done(f"{name} is there already")
-    there, limit = existing(seen), ceiling(service, plan)
-    if there >= limit:
-        return pending(f"no room for {name}: {there} VMs exist, {limit} are allowed")
-    return done(f"{there} VMs + 1 ≤ {limit} allowed")
+    if (
+        plan.pairs
+        and (turn := may_begin(service, plan, seen, pair_of(plan, name))).status != "done"
+    ):
+        return turn
+    return _has_room(service, plan, seen, name)
+
+
+def may_start(service: Service, plan: Plan, seen: Seen, name: str) -> Verdict:
+    """Return whether it is the turn of a replacement: of a VM that comes, or one that only goes."""
+    if blind := _blind(seen):
+        return blind
+    if any(vm.name == name for vm in plan.new):
+        return may_create(service, plan, seen, name)
+    return may_begin(service, plan, seen, pair_of(plan, name))
 
 
 def may_join(service: Service, plan: Plan, seen: Seen, name: str) -> Verdict:
@@ -60,9 +78,9 @@ def may_drain(service: Service, plan: Plan, seen: Seen, name: str) -> Verdict:
         return _old_ones_serve(service, plan, seen)
     if name not in {vm.name for vm in plan.old}:
         return failed(f"{name} is not an old VM of rollout {plan.rollout}")
-    if early := _unsettled(service, plan, seen):
+    if early := _unsettled(service, plan, seen, name):
         return pending(early)
-    return _enough_without_old(service, plan, seen)
+    return _enough_without_old(service, plan, seen, name)
 
 
 def may_retire(
@@ -92,8 +110,17 @@ def _others_can_do_without(service: Service, plan: Plan, seen: Seen, vm: SeenVm)
     if name in {new.name for new in plan.new}:
         return _old_ones_serve(service, plan, seen)
     if _among(plan.old, vm):
-        return _enough_without_old(service, plan, seen)
+        return _enough_without_old(service, plan, seen, name)
     return failed(f"{name} (vm {vm.vm_id}) is not in the plan of rollout {plan.rollout}")
+
+
+def _has_room(service: Service, plan: Plan, seen: Seen, name: str) -> Verdict:
+    there, limit = existing(seen), ceiling(service, plan)
+    if plan.pairs:
+        there += claimed(service, plan, seen, pair_of(plan, name))
+    if there >= limit:
+        return pending(f"no room for {name}: {there} VMs exist, {limit} are allowed")
+    return done(f"{there} VMs + 1 ≤ {limit} allowed")
 
 
 def _blind(seen: Seen) -> Verdict | None:
@@ -116,19 +143,22 @@ def _traffic(vm: SeenVm, *, drained: bool) -> str:
     return f"{vm.name} still has {member.sessions} sessions, {member.connections} connections"
 
 
-def _unsettled(service: Service, plan: Plan, seen: Seen) -> str:
-    """Return which new VM is not serving, or not for long enough, or nothing."""
-    settle = service.watch.settle.total_seconds()
-    for new in plan.new:
-        vm = seen.get(new.name)
-        if vm is None or not serves(service, vm):
-            return f"{new.name} does not serve yet"
-        if vm.member and vm.member.since_s < settle:
-            return f"{new.name} serves for {vm.member.since_s:.0f} s, {settle:.0f} s needed"
-    return ""
+def _unsettled(service: Service, plan: Plan, seen: Seen, old: str) -> str:
+    """Return which new VM does not serve, or not for long enough, or nothing.
+
+    Rolling: only the VM that takes over from *old* matters.
+    """
+    after = {pair_of(plan, old).new} if plan.pairs else {vm.name for vm in plan.new}
+    said = (
+        unsettled(service, seen, new, service.watch.settle) for new in plan.new if new.name in after
+    )
+    return next(filter(None, said), "")
 
 
-def _enough_without_old(service: Service, plan: Plan, seen: Seen) -> Verdict:
+def _enough_without_old(service: Service, plan: Plan, seen: Seen, name: str) -> Verdict:
+    if plan.pairs:
+        old = next(vm for vm in plan.old if vm.name == name)
+        return may_do_without(service, plan, seen, old)
     going = {(vm.name, vm.vm_id) for vm in (*plan.old, *plan.leftovers)}
     staying = count_serving(service, (v for v in seen.vms if (v.name, v.vm_id) not in going))
     least = needed(service, plan)
@@ -142,6 +172,8 @@ def _old_ones_serve(service: Service, plan: Plan, seen: Seen) -> Verdict:
 
     Where old VMs have died meanwhile, new ones that answer badly are better than none: they stay.
     """
+    if plan.pairs:
+        return may_take_back(service, plan, seen)
     before = {vm.name for vm in plan.old if vm.serving} | {vm.name for vm in plan.kept}
     serving = count_serving(service, (vm for vm in seen.vms if vm.name in before))
     least = min(len(before), needed(service, plan))

@@ -137,6 +137,14 @@ class KeptVm(Data):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Pair(Data):
+    """One replacement of a rolling rollout: first the new VM comes, then the old one goes."""
+
+    new: str | None  # its name; None: a VM only goes
+    old: int | None  # its vm_id; None: a VM only comes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Plan(Data):
     """The decision: which VMs come, which go, which stay, and why."""
 
@@ -151,6 +159,7 @@ class Plan(Data):
     leftovers: tuple[OldVm, ...] = ()  # take no traffic and go first: they take up room
     old: tuple[OldVm, ...] = ()  # take traffic, or nobody can say: they go last
     kept: tuple[KeptVm, ...] = ()
+    pairs: tuple[Pair, ...] = ()  # rolling only: the replacements in the order of their turns
     notes: tuple[str, ...] = ()
 
     @property
@@ -171,6 +180,6 @@ class Plan(Data):
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Return the plan that `to_json` made *data* of."""
-        parts = {"new": NewVm, "leftovers": OldVm, "old": OldVm, "kept": KeptVm}
-        lists = {key: tuple(kind(**vm) for vm in data[key]) for key, kind in parts.items()}
+        parts = {"new": NewVm, "leftovers": OldVm, "old": OldVm, "kept": KeptVm, "pairs": Pair}
+        lists = {key: tuple(kind(**vm) for vm in data.get(key, ())) for key, kind in parts.items()}
         return cls(**{**data, **lists, "notes": tuple(data["notes"])})

@@ -57,6 +57,8 @@ Move = Create | Keep | Join | Watch | Drain | Undrain | Retire
 
 def story(plan: Plan) -> tuple[Move, ...]:
     """Return all moves of *plan* in their order, as a reader wants to hear them."""
+    if plan.pairs:
+        return (*_beginning(plan), *_in_turn(plan))
     return (*_beginning(plan), *_coming(plan), *_going(plan))
 
 
@@ -89,3 +91,16 @@ def _going(plan: Plan) -> Iterator[Move]:
         yield Watch(plan.watched, f"healthy under traffic{way_back}")
     for vm in plan.old:
         yield Retire((vm.name,), vm.reason)
+
+
+def _in_turn(plan: Plan) -> Iterator[Move]:
+    """One replacement after the other."""
+    for pair in plan.pairs:
+        for new in (vm for vm in plan.new if vm.name == pair.new):
+            first = "the canary goes first" if new.canary else new.reason
+            yield Create((new.name,), first)
+            yield Join((new.name,), "in DNS, enrolled and monitored")
+            yield Watch((new.name,), "healthy under traffic before the next VM goes")
+        for old in (vm for vm in plan.old if vm.vm_id == pair.old):
+            yield Drain((old.name,), f"{pair.new or 'enough others'} serves")
+            yield Retire((old.name,), old.reason)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from include.catalogue.model import Service
 from include.planner.condition import faults_before_traffic
@@ -17,26 +18,52 @@ def past_return(plan: Plan, seen: Seen) -> str | None:
     A certificate cannot be un-revoked and a VM not un-terminated. VMs that did not serve when the
     plan was made are no way back, so they do not count.
     """
-    for old in (vm for vm in plan.old if vm.serving):
-        vm = seen.get(old.name)
-        if vm is None or vm.phase == "stopping":
-            return f"{old.name} is gone"
-        if not vm.enrolled:
-            return f"the certificate of {old.name} is revoked"
-    return None
+    taken = (_irreversible(old, seen) for old in plan.old if old.serving)
+    return next(filter(None, taken), None)
 
 
-def roll_back(service: Service, plan: Plan, seen: Seen) -> tuple[Move, ...]:
+def taken_back(plan: Plan, seen: Seen, failed: Collection[int] = ()) -> Plan:
+    """Return the part of *plan* that can be undone; raises `TooLate` where nothing can.
+
+    Before the first irreversible step that is all of it. After it, `rolling` takes back only the
+    replacements that *failed* (their places in `plan.pairs`) and whose old VM is still there:
+    the whole ones stay, and the old VMs whose turn never came serve on.
+    """
+    if not (why := past_return(plan, seen)):
+        return plan
+    if not plan.pairs:
+        raise TooLate(f"no way back, {why}: let the rollout go on, or start a new one")
+    ids = {old.vm_id for old in plan.old if not _irreversible(old, seen)}
+    pairs = [p for i, p in enumerate(plan.pairs) if i in failed and p.old in {None, *ids}]
+    new, old = {p.new for p in pairs}, {p.old for p in pairs}
+    return replace(
+        plan,
+        pairs=tuple(pairs),
+        new=tuple(vm for vm in plan.new if vm.name in new),
+        old=tuple(vm for vm in plan.old if vm.vm_id in old),
+    )
+
+
+def roll_back(
+    service: Service, plan: Plan, seen: Seen, failed: Collection[int] = ()
+) -> tuple[Move, ...]:
     """Return the moves back, in order; raises `TooLate` after the first irreversible step.
 
+    Rolling has no such step for all: what *failed* is undone (see `taken_back`).
     Ask `may_drain` and `may_retire` before each Drain and Retire: they wait for the old VMs.
     """
     if not seen.complete:
         raise CannotSee("cannot see all of it: " + "; ".join(seen.unreadable))
-    if why := past_return(plan, seen):
-        raise TooLate(f"no way back, {why}: let the rollout go on, or start a new one")
-    back = (move for old in plan.old if old.serving for move in _back(service, old, seen))
-    return (*back, *_away(plan, seen))
+    part = taken_back(plan, seen, failed)
+    back = (move for old in part.old if old.serving for move in _back(service, old, seen))
+    return (*back, *_away(part, seen))
+
+
+def _irreversible(old: OldVm, seen: Seen) -> str:
+    vm = seen.get(old.name)
+    if vm is None or vm.phase == "stopping":
+        return f"{old.name} is gone"
+    return "" if vm.enrolled else f"the certificate of {old.name} is revoked"
 
 
 def _back(service: Service, old: OldVm, seen: Seen) -> Iterator[Move]:

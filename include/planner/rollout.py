@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from include.catalogue.model import Service
@@ -10,6 +11,7 @@ from include.planner.condition import count_serving, serves
 from include.planner.goal import Goal, set_goal
 from include.planner.model import KeptVm, NewVm, OldVm, Plan, Seen, SeenVm, Wanted
 from include.planner.names import vm_name
+from include.planner.pairs import pair_up
 from include.planner.safety import refuse_the_unclear, refuse_the_unsafe
 from include.planner.sort import Sorted, sort_vms
 
@@ -23,6 +25,8 @@ def plan_rollout(service: Service, wanted: Wanted, seen: Seen, rollout: str, now
     refuse_the_unclear(seen, force=wanted.force)
     goal = set_goal(service, wanted, seen, rollout, now)
     plan = _write(goal, wanted, seen, sort_vms(goal, seen))
+    if plan.strategy == "rolling":
+        plan = replace(plan, pairs=pair_up(service, plan, seen))
     refuse_the_unsafe(service, plan, force=wanted.force)
     return plan
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from include.catalogue.model import Service
-from include.planner.condition import ceiling
+from include.planner.condition import ceiling, needed
 from include.planner.errors import CannotSee, ForeignVms, UnsafePlan
 from include.planner.model import Plan, Seen
 
@@ -24,7 +24,7 @@ def refuse_the_unclear(seen: Seen, *, force: bool) -> None:
 
 def refuse_the_unsafe(service: Service, plan: Plan, *, force: bool) -> None:
     """Raise when *plan* breaks a limit of the catalogue; force lifts all limits but room."""
-    _refuse_lack_of_room(service, plan)
+    (_refuse_standstill if plan.strategy == "rolling" else _refuse_lack_of_room)(service, plan)
     if not force:
         _refuse_many(service, plan)
         _refuse_shrinking(service, plan)
@@ -38,6 +38,24 @@ def _refuse_lack_of_room(service: Service, plan: Plan) -> None:
             f"{plan.strategy} needs {at_once} VMs at once ({len(plan.new)} new,"
             f" {len(plan.old)} old, {len(plan.kept)} kept), and surge {service.surge}"
             f" allows {limit}: raise surge"
+        )
+
+
+def _refuse_standstill(service: Service, plan: Plan) -> None:
+    """A rolling rollout needs room for one VM, or one VM that can be spared to make it."""
+    coming = sum(pair.new is not None for pair in plan.pairs)
+    going = sum(pair.old is not None for pair in plan.pairs)
+    if (coming, going) != (len(plan.new), len(plan.old)):
+        raise UnsafePlan(
+            f"{plan.strategy} finds no order in which {needed(service, plan)} VMs serve all the"
+            f" time and at most {ceiling(service, plan)} exist: raise surge"
+        )
+    first = next(iter(plan.pairs), None)
+    serving = any(vm.serving for vm in plan.old)
+    if first and first.new is None and plan.new and serving and not needed(service, plan):
+        raise UnsafePlan(
+            f"max_unavailable {service.max_unavailable} of {plan.replicas} replicas: none would"
+            " serve while the first is replaced; give the service surge 1"
         )
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 from include.catalogue.model import Service
 from include.planner.condition import ceiling, existing
-from include.planner.guards import may_drain, may_join, may_retire
-from include.planner.model import OldVm, Plan, Seen, SeenVm
+from include.planner.guards import may_create, may_drain, may_join, may_retire
+from include.planner.model import OldVm, Pair, Plan, Seen, SeenVm
 from include.planner.moves import Create, Drain, Join, Move, Retire
+from include.planner.window import may_begin
 
-# What was waited for and came out well: the watch of the canary, the drain of the old VMs (by
-# deadline too), and the watch after the switch.
-Gate = Literal["canary", "drained", "switched"]
+# What was waited for and came out well. blue_green: the watch of the canary ("canary"), the drain
+# of the old VMs, by deadline too ("drained"), the watch after the switch ("switched"). rolling
+# waits for each VM by itself: the watch of a new one, the drain of an old one, by its name.
+Gate = str
 Strategy = Callable[[Service, Plan, Seen, frozenset[Gate]], tuple[Move, ...]]
 
 
@@ -34,6 +35,50 @@ def blue_green(
         *_drain(service, plan, seen),
         *_retire_old(service, plan, seen, passed),
     )
+
+
+def rolling(service: Service, plan: Plan, seen: Seen, passed: frozenset[Gate]) -> tuple[Move, ...]:
+    """A window of replacements slides over the service, the canary's first and alone.
+
+    Each is whole (the new VM joined and watched, the old one drained and retired) before its
+    successor starts. The guards keep the order; it is read off the world.
+    """
+    if not seen.complete:
+        return ()
+    replaced = (move for pair in plan.pairs for move in _replace(service, plan, seen, passed, pair))
+    return (
+        *_retire_leftovers(service, plan, seen),
+        *_join(service, plan, seen),
+        *replaced,
+    )
+
+
+def _replace(
+    service: Service, plan: Plan, seen: Seen, passed: frozenset[Gate], pair: Pair
+) -> Iterator[Move]:
+    if pair.new and seen.get(pair.new) is None:
+        verdict = may_create(service, plan, seen, pair.new)
+        if verdict.status == "done":
+            yield Create((pair.new,), verdict.detail)
+    if pair.new and pair.new not in passed:
+        return
+    if not pair.new and may_begin(service, plan, seen, pair).status != "done":
+        return
+    for old in (vm for vm in plan.old if vm.vm_id == pair.old and _still_there(seen, vm)):
+        yield from _take_out(service, plan, seen, old, drained=old.name in passed)
+
+
+def _take_out(
+    service: Service, plan: Plan, seen: Seen, old: OldVm, *, drained: bool
+) -> Iterator[Move]:
+    if _takes_new_sessions(seen.get(old.name)):
+        verdict = may_drain(service, plan, seen, old.name)
+        if verdict.status == "done":
+            yield Drain((old.name,), verdict.detail)
+        return
+    verdict = may_retire(service, plan, seen, old.name, drained=drained)
+    if verdict.status == "done":
+        yield Retire((old.name,), f"{old.reason}; {verdict.detail}")
 
 
 def _retire_leftovers(service: Service, plan: Plan, seen: Seen) -> Iterator[Move]:
@@ -95,4 +140,4 @@ def _still_there(seen: Seen, old: OldVm) -> bool:
     return vm is not None and vm.vm_id == old.vm_id and vm.phase != "stopping"
 
 
-STRATEGIES: dict[str, Strategy] = {"blue_green": blue_green}
+STRATEGIES: dict[str, Strategy] = {"blue_green": blue_green, "rolling": rolling}

@@ -52,12 +52,15 @@ class RolloutOperator(WaitOperator):
 
 
 class StepOperator(RolloutOperator):
-    """A step for one VM: {"name", "fqdn", "slot"}, for an old one also {"vm_id", "address"}."""
+    """A step for one VM: {"name", "fqdn", "slot"}, for an old one also {"vm_id", "address"}.
+
+    None where a replacement has no such VM: then the first step is skipped, and the others by it.
+    """
 
     template_fields: Sequence[str] = ("rollout", "vm")
 
     def __init__(self, *, vm: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("map_index_template", "{{ task.vm['name'] }}")
+        kwargs.setdefault("map_index_template", "{{ task.vm['name'] if task.vm else '–' }}")
         super().__init__(**kwargs)
         self.vm = vm
 
@@ -80,6 +83,16 @@ class NewVmOperator(StepOperator):
 def staying(plan: Plan) -> list[str]:
     """Return the names of the VMs that run when the rollout has ended."""
     return [*(vm.name for vm in plan.new), *(vm.name for vm in plan.kept)]
+
+
+def as_pairs(plan: Plan) -> list[dict[str, Any]]:
+    """Return the replacements of a plan as plain data: {"new": VM or None, "old": VM or None}."""
+    new = {vm.name: vm.to_json() for vm in plan.new}
+    old = {vm.vm_id: vm.to_json() for vm in plan.old}
+    return [
+        {"new": p.new and new[p.new], "old": None if p.old is None else old[p.old]}
+        for p in plan.pairs
+    ]
 
 
 def as_list(vms: Iterable[NewVm | OldVm]) -> list[dict[str, Any]]:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.facts import CloudVm
-from include.planner import PlanError, roll_back
+from include.planner import Plan, PlanError, roll_back, taken_back
 from snowmelt.errors import Busy, Refused, SnowmeltError
+from snowmelt.failures import failed_steps, places
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.identity import retirements
 from snowmelt.look import look, look_at_pool
-from snowmelt.operators.base import deadline, failed_before
-from snowmelt.operators.step import RolloutOperator, as_list
+from snowmelt.operators.base import deadline
+from snowmelt.operators.step import RolloutOperator, as_list, as_pairs
 from snowmelt.triggers.cloud import AllVmsGoneTrigger
 from snowmelt.triggers.traffic import AllDrainedTrigger, MayDrainTrigger
 
@@ -100,7 +101,8 @@ class Sweep(RolloutOperator):
 class ClearLeftovers(Sweep):
     """Remove what an earlier run left behind and what carries no traffic: it takes up room.
 
-    Returns the new VMs that follow the canary, for the group that is mapped over them.
+    Returns the new VMs that follow the canary, or the replacements of a rolling rollout, for the
+    group that is mapped over them.
     """
 
     def doomed(self) -> Sequence[str]:
@@ -124,6 +126,8 @@ class ClearLeftovers(Sweep):
         return self._others()
 
     def _others(self) -> list[dict[str, Any]]:
+        if self.plan.pairs and not self.only_plan:
+            return as_pairs(self.plan)
         return [] if self.only_plan else as_list(vm for vm in self.plan.new if not vm.canary)
 
 
@@ -133,17 +137,20 @@ class RollBack(Sweep):
     Runs when all the steps before it have ended, so that none of them works against it.
     """
 
+    part: Plan | None = None  # of the plan, that is undone: a rolling one may be half done for good
+
     def doomed(self) -> Sequence[str]:
-        return [vm.name for vm in self.plan.new]
+        return [vm.name for vm in (self.part or self.plan).new]
 
     def execute(self, context: Context) -> Any:
         if not self.rollout:
             raise AirflowSkipException("there is no plan, so nothing has begun")
-        if not failed_before(self, context):
+        failed = self._failed(context)
+        if not failed:
             raise AirflowSkipException("nothing failed")
-        seen = look(self.service)
+        self._settle_part(context)
         try:
-            moves = roll_back(self.service, self.plan, seen)
+            moves = roll_back(self.service, self.plan, look(self.service), places(failed))
         except PlanError as error:
             raise Refused(str(error)) from error
         for move in moves:
@@ -151,6 +158,21 @@ class RollBack(Sweep):
             if move.verb in ("undrain", "join"):
                 self._serve_again(move.vms)
         return self._wait_for_old(context)
+
+    def _failed(self, context: Context) -> tuple[str, ...]:
+        """Return what failed before; what only ends an old VM is no reason to go back."""
+        ti = context["ti"]
+        before = sorted(t for t in self.upstream_task_ids if not t.endswith("terminate_vm"))
+        return failed_steps(ti.dag_id, ti.run_id, before, ti.get_task_states)
+
+    def _settle_part(self, context: Context) -> None:
+        if self.plan.pairs and self.part is None:
+            failed = places(self._failed(context))
+            self.part = taken_back(self.plan, look(self.service), failed)
+
+    def terminate(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        self._settle_part(context)
+        return super().terminate(context, event)
 
     def _serve_again(self, names: Sequence[str]) -> None:
         pool = self.service.balancer
@@ -177,6 +199,7 @@ class RollBack(Sweep):
 
     def drain_new(self, context: Context, event: dict[str, Any]) -> Any:
         """Let the sessions on the new VMs that still answer come to their end."""
+        self._settle_part(context)
         self.settle(event)
         pool, serving = self.service.balancer, self._serving()
         if pool is None or not serving:
@@ -195,6 +218,7 @@ class RollBack(Sweep):
 
     def drained(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on, whatever came of the drain: these VMs have to go."""
+        self._settle_part(context)
         self.log.info("%s", event["detail"])
         return self.begin(context)
 

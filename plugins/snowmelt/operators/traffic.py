@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from include.catalogue.model import Balancer as Pool
 from include.planner import may_drain, may_retire
 from snowmelt.errors import Busy
@@ -47,6 +49,8 @@ class Drain(StepOperator):
     """
 
     def execute(self, context: Context) -> Any:
+        if self.vm is None:
+            raise AirflowSkipException("a VM came, and none goes for it")
         pool = self.service.balancer
         if pool is None or self._is_out(pool):
             return None

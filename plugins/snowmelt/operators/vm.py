@@ -37,6 +37,9 @@ class CreateVm(StepOperator):
 
     def execute(self, context: Context) -> Any:
         self._must_have_room()
+        return self._create(context)
+
+    def _create(self, context: Context) -> Any:
         vm, outcome = self.cloud.ensure_vm(self._spec())
         self.log.info("%s VM %s (%s): %s", outcome, vm.vm_id, vm.name, vm.state)
         if vm.phase == "failed":

@@ -8,16 +8,48 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from include.planner import watch_time
 from snowmelt.look import look_at_pool
 from snowmelt.operators.base import deadline
-from snowmelt.operators.step import RolloutOperator, as_list
+from snowmelt.operators.step import RolloutOperator, StepOperator, as_list
 from snowmelt.triggers.traffic import WatchTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class Watch(RolloutOperator):
+class _Watcher(RolloutOperator):
+    """What both kinds of watch share."""
+
+    def watch(self, context: Context, names: Sequence[str], limit: timedelta) -> Any:
+        """Watch the VMs *names* for *limit*."""
+        self.log.info("watching %s for %s", ", ".join(names), limit)
+        return self.wait(
+            context,
+            WatchTrigger(
+                service=self.service.model_dump(mode="json"),
+                names=list(names),
+                before=[asdict(m) for m in look_at_pool(self.service) if m.name in names],
+                began=time.time(),
+                duration_s=limit.total_seconds(),
+                deadline=deadline(limit + timedelta(minutes=5)),
+            ),
+        )
+
+
+class WatchVm(_Watcher, StepOperator):
+    """Fail when the new VM goes down, is not well in monitoring, or answers with errors.
+
+    The rolling way: each VM is watched by itself, before its old one goes.
+    """
+
+    def execute(self, context: Context) -> Any:
+        return self.watch(
+            context, [self.vm["name"]], watch_time(self.service, canary=self.vm["canary"])
+        )
+
+
+class Watch(_Watcher):
     """Fail when a watched VM goes down, is not well in monitoring, or answers with errors.
 
     `canary` watches the first new VM beside the old ones; `drained` watches all that stay, while
@@ -35,19 +67,7 @@ class Watch(RolloutOperator):
         if not names:
             self.log.info("nothing to watch")
             return self._old()
-        limit = self._duration()
-        self.log.info("watching %s for %s", ", ".join(names), limit)
-        return self.wait(
-            context,
-            WatchTrigger(
-                service=self.service.model_dump(mode="json"),
-                names=list(names),
-                before=[asdict(m) for m in look_at_pool(self.service) if m.name in names],
-                began=time.time(),
-                duration_s=limit.total_seconds(),
-                deadline=deadline(limit + timedelta(minutes=5)),
-            ),
-        )
+        return self.watch(context, names, self._duration())
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
         self.settle(event)

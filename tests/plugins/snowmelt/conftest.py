@@ -1,5 +1,17 @@
 """The cloud in memory, for all tests below."""
 
+from __future__ import annotations
+
+import pytest
+
 from tests.plugins.snowmelt.fixtures import deferrable, no_network, world
 
 __all__ = ["deferrable", "no_network", "world"]
+
+
+@pytest.fixture(autouse=True)
+def failed_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what a trigger hears from Airflow: the steps of its run that have failed, none yet."""
+    failed: list[str] = []
+    monkeypatch.setattr("snowmelt.triggers.turn.failed_steps", lambda *_: tuple(failed))
+    return failed

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from include.fleet import RotationPlan, Turn
-from include.planner import Plan
+from include.planner import NewVm, Pair, Plan
 from snowmelt.triggers.base import WaitTrigger
 from snowmelt.triggers.cloud import AllVmsGoneTrigger, VmGoneTrigger, VmRunningTrigger
 from snowmelt.triggers.dag_runs import RolloutTrigger
@@ -22,6 +23,7 @@ from snowmelt.triggers.traffic import (
     ServingTrigger,
     WatchTrigger,
 )
+from snowmelt.triggers.turn import MyTurnTrigger
 from tests.plugins.snowmelt.kit import OLD, service
 
 NAME = f"shop-{OLD}-0"
@@ -51,6 +53,30 @@ def _day(began: float) -> dict[str, Any]:
     )
     plan = RotationPlan(day="2026-11-24", began=began, ends=began + 3600, failures=3, turns=(turn,))
     return plan.to_json()
+
+
+def _turn() -> dict[str, Any]:
+    """The turn of a new VM for which there is no room."""
+    new = NewVm(
+        name="shop-bbbbbbb-0",
+        fqdn="shop-bbbbbbb-0.lab.test",
+        slot=0,
+        release="1.1",
+        canary=True,
+        vm_id=None,
+        reason="",
+    )
+    plan = Plan.from_json(_plan())
+    plan = replace(plan, strategy="rolling", new=(new,), pairs=(Pair(new=new.name, old=None),))
+    return {
+        "service": service(strategy="rolling", surge=0, max_unavailable=1).model_dump(mode="json"),
+        "plan": plan.to_json(),
+        "name": new.name,
+        "dag_id": "rollout_shop",
+        "run_id": "manual__1",
+        "steps": ["create_vm"],
+        "patience_s": 3600.0,
+    }
 
 
 def examples(limit_s: float = 60.0, now: float | None = None) -> list[WaitTrigger]:
@@ -85,6 +111,7 @@ def examples(limit_s: float = 60.0, now: float | None = None) -> list[WaitTrigge
         RolloutTrigger(dag_id="rollout_shop", run_id="r", until="ended", **end),
         RotationTrigger(plan=_day(began), budget=_BUDGET, states={"shop": "running"}, **end),
         MayDrainTrigger(service=entry, plan=_plan(), name=NAME, **end),
+        MyTurnTrigger(**_turn(), **end),
         WatchTrigger(
             service=entry, names=[NAME], before=[member], began=began, duration_s=10.0, **end
         ),

@@ -1,0 +1,40 @@
+"""Which steps of a run have failed: the one thing about a rollout that only Airflow knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+_COMES = ("create_vm", "publish_dns", "enrol_in_puppet", "monitor_vm", "join_balancer", "watch")
+_GOES = ("drain", "leave_balancer", "retire_identity", "terminate_vm")
+_FAILED = frozenset({"failed", "upstream_failed"})
+
+
+def failed_steps(
+    dag_id: str,
+    run_id: str,
+    task_ids: Sequence[str],
+    ask: Callable[..., dict[str, Any]] = RuntimeTaskInstance.get_task_states,
+) -> tuple[str, ...]:
+    """Return those of *task_ids* that have failed, with their place: "replace.drain_3"."""
+    states = ask(dag_id=dag_id, run_ids=[run_id], task_ids=list(task_ids)).get(run_id, {})
+    return tuple(sorted(key for key, state in states.items() if state in _FAILED))
+
+
+def places(steps: Collection[str]) -> frozenset[int]:
+    """Return the places in their group of mapped *steps*."""
+    ends = (step.rpartition("_")[2] for step in steps)
+    return frozenset(int(end) for end in ends if end.isdecimal())
+
+
+def siblings(task_id: str) -> tuple[str, ...]:
+    """Return all steps of the replacement to which a task belongs."""
+    group = task_id.rpartition(".")[0]
+    return tuple(f"{group}.{step}" if group else step for step in (*_COMES, *_GOES))
+
+
+def stopped(name: str, failed: Sequence[str]) -> str:
+    """Say why a VM does not get its turn any more."""
+    return f"{name} does not start: {', '.join(failed)} failed, and the window has stopped"
