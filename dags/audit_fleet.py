@@ -28,6 +28,7 @@ with DAG(
     schedule="@hourly",
     start_date=datetime.fromisoformat("2026-01-01T00:00:00+00:00"),
     catchup=False,  # only now counts
+    is_paused_upon_creation=False,  # it only looks, unless somebody asks for more
     max_active_runs=1,  # what it remembers has one writer
     dagrun_timeout=timedelta(minutes=50),  # or a later one would wait for a system that is down
     default_args=DEFAULTS,

@@ -14,7 +14,7 @@ from include.facts import CertificateRequest
 from include.inventory import Lease
 from snowmelt.errors import Conflict, Refused, SnowmeltError, Unreachable
 from snowmelt.operators.audit import AuditFleet, Brake, HealFleet, RepairFleet
-from tests.plugins.snowmelt.kit import OLD, Ti, context, service, serving, spec, two_old
+from tests.plugins.snowmelt.kit import OLD, Ti, context, planned, service, serving, spec, two_old
 from tests.plugins.snowmelt.world import (
     FakeCertificate,
     FakeHost,
@@ -356,6 +356,25 @@ def test_a_dead_vm_is_healed_by_a_rollout_that_keeps_the_others(world: FakeWorld
     (run,) = world.runs.values()
     assert run.conf["replace"] == "none"
     assert SECOND in run.conf["reason"]
+
+
+@pytest.mark.parametrize("how", ["died", "vanished", "certificate", "node", "member"])
+def test_the_rollout_of_a_healing_replaces_that_vm_and_no_other(world: FakeWorld, how: str) -> None:
+    two_old(world)
+    fqdn = f"{SECOND}.lab.test"
+    if how in ("died", "vanished"):
+        world.vms[1].phase = "failed" if how == "died" else "done"
+    elif how == "certificate":
+        del world.certificates[fqdn]
+    elif how == "node":
+        world.nodes.discard(fqdn)
+    else:
+        del world.pools["shop"][SECOND]
+    params = audit()["heal"]["shop"]
+    plan = planned(service(), **{k: params[k] for k in ("replace", "slots") if k in params})["plan"]
+
+    assert [vm["slot"] for vm in plan["new"]] == [1]
+    assert [vm["name"] for vm in plan["kept"]] == [FIRST]
 
 
 def test_healing_twice_starts_one_rollout(world: FakeWorld) -> None:
