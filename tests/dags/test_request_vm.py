@@ -55,7 +55,7 @@ def test_what_was_asked_for_has_a_rollout_of_its_own(dags: dict[str, DAG]) -> No
 def test_expiry_looks_every_five_minutes_and_one_look_at_a_time(dags: dict[str, DAG]) -> None:
     dag = dags["expire_requests"]
 
-    assert dag.schedule == "*/5 * * * *"
+    assert str(dag.schedule) == "*/5 * * * *"
     assert dag.max_active_runs == 1
     assert not dag.catchup
 

@@ -65,7 +65,7 @@ def retire(name: str = "shop") -> Any:
 
 
 def review(since: datetime | None = None) -> list[str]:
-    told = {**asked("expire_requests"), "prev_start_date_success": since}
+    told: Any = {**asked("expire_requests"), "prev_start_date_success": since}
     return ReviewRequests(task_id="t").execute(told)
 
 
