@@ -5,8 +5,9 @@ monitoring and its daily rotation like every other, by `rollout_<name>`, and it 
 `extend_request` gives it a new one.
 
 `expire_requests` reminds its owner before the end, and then retires it: VM, certificate, names,
-monitoring and the entry itself. OpenNebula knows the end too, and terminates the VM ten minutes
-after it where nobody else did. What that leaves in other systems goes with the next run here.
+monitoring and the entry itself; started by hand it ends one at once. OpenNebula knows the end
+too, and terminates the VM ten minutes after it where nobody else did. What that leaves in other
+systems goes with the next run here.
 
 What may be asked for is in `requests.yaml`, above the services. The entries are in the folder
 SNOWMELT_REQUESTS, which all parts of Airflow have to share.
@@ -23,7 +24,7 @@ from include.catalogue.loader import requested_names
 from include.catalogue.requests import load_policy
 from snowmelt.operators.request import ExtendRequest, RequestVm, RetireRequest, ReviewRequests
 from snowmelt.params import DEFAULTS
-from snowmelt.params_request import extension_params, request_params
+from snowmelt.params_request import end_params, extension_params, request_params
 
 COMMON: dict[str, Any] = {
     "default_args": {**DEFAULTS, "owner": "snowmelt"},
@@ -56,6 +57,7 @@ with DAG(
 with DAG(
     "expire_requests",
     description="Remind of what ends soon, retire what has ended.",
+    params=end_params(requested_names()),
     schedule="*/5 * * * *",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,

@@ -63,6 +63,19 @@ def extension_params(policy: RequestPolicy, services: Sequence[str]) -> dict[str
     }
 
 
+def end_params(services: Sequence[str]) -> dict[str, Param]:
+    """Return the form of `expire_requests`; its scheduled runs leave it empty."""
+    return {
+        "end_now": Param(
+            None,
+            type=["null", "string"],
+            enum=[None, *services],
+            title="End now",
+            description="What somebody asked for and needs no longer. Empty: only what has ended.",
+        )
+    }
+
+
 def lifetime_param(policy: RequestPolicy) -> Param:
     """Return the field that says for how long, from now on."""
     return Param(

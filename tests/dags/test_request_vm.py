@@ -104,3 +104,12 @@ def test_only_what_was_asked_for_can_be_kept_longer(dags: dict[str, DAG]) -> Non
     assert filled(dags["extend_request"], {"service": "parser"})["lifetime"] == "7d"
     with pytest.raises(ParamValidationError):
         filled(dags["extend_request"], {"service": "shop"})
+
+
+def test_what_ends_at_once_is_picked_from_a_list(dags: dict[str, DAG]) -> None:
+    dag = dags["expire_requests"]
+
+    assert filled(dag, {})["end_now"] is None
+    assert filled(dag, {"end_now": "parser"})["end_now"] == "parser"
+    with pytest.raises(ParamValidationError):
+        filled(dag, {"end_now": "shop"})

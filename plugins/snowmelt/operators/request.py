@@ -91,12 +91,21 @@ class ReviewRequests(BaseOperator):
     """Remind the owners of what ends soon; return the names of what has ended."""
 
     def execute(self, context: Context) -> list[str]:
+        if name := context["params"]["end_now"]:
+            self._end(name, context["dag_run"].run_after)
         now, rules, entries = datetime.now(UTC), policy(), self._entries()
         for entry in entries:
             self.log.info("%s of %s, until %s", entry.name, entry.owner, entry.expires_at)
         for entry in to_remind(rules, entries, context.get("prev_start_date_success"), now):
             self._remind(entry, rules, context)
         return [entry.name for entry in expired(entries, now)]
+
+    def _end(self, name: str, moment: datetime) -> None:
+        """Its owner needs it no longer. Only the entry says so: no later run brings it back."""
+        entry = RequestsHook().read(name)
+        if not expired([entry], moment):
+            entry = entry.model_copy(update={"expires_at": moment})
+            self.log.info("%s %s: it ends now", RequestsHook().change(entry), name)
 
     def _entries(self) -> list[Service]:
         """One file that is broken must not keep the others alive."""

@@ -64,8 +64,8 @@ def retire(name: str = "shop") -> Any:
     return run(make, asked("expire_requests"))
 
 
-def review(since: datetime | None = None) -> list[str]:
-    told: Any = {**asked("expire_requests"), "prev_start_date_success": since}
+def review(since: datetime | None = None, end_now: str | None = None) -> list[str]:
+    told: Any = {**asked("expire_requests", end_now=end_now), "prev_start_date_success": since}
     return ReviewRequests(task_id="t").execute(told)
 
 
@@ -148,6 +148,13 @@ def test_what_has_ended_is_found_and_a_broken_file_is_no_obstacle(
     (tmp_path / "asked" / "broken.yaml").write_text("name: [")
 
     assert review() == ["ended"]
+
+
+def test_what_is_needed_no_longer_ends_at_once(world: FakeWorld) -> None:
+    kept("parser")
+    kept("young")
+
+    assert review(end_now="parser") == review() == ["parser"]
 
 
 class Told(BaseNotifier):
