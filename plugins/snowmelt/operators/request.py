@@ -96,7 +96,8 @@ class ReviewRequests(BaseOperator):
         now, rules, entries = datetime.now(UTC), policy(), self._entries()
         for entry in entries:
             self.log.info("%s of %s, until %s", entry.name, entry.owner, entry.expires_at)
-        for entry in to_remind(rules, entries, context.get("prev_start_date_success"), now):
+        since = context["prev_start_date_success"] or None  # a proxy of None is not None
+        for entry in to_remind(rules, entries, since, now):
             self._remind(entry, rules, context)
         return [entry.name for entry in expired(entries, now)]
 

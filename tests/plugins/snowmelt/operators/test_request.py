@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 import yaml
 from airflow.sdk import BaseNotifier
+from lazy_object_proxy import Proxy
 
 from include.catalogue import load_service, service_names
 from include.catalogue.requests import load_policy
@@ -65,7 +66,10 @@ def retire(name: str = "shop") -> Any:
 
 
 def review(since: datetime | None = None, end_now: str | None = None) -> list[str]:
-    told: Any = {**asked("expire_requests", end_now=end_now), "prev_start_date_success": since}
+    told: Any = {
+        **asked("expire_requests", end_now=end_now),
+        "prev_start_date_success": Proxy(lambda: since),
+    }
     return ReviewRequests(task_id="t").execute(told)
 
 
