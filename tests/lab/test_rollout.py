@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 
 from lab.demo import world as worlds
-from lab.demo.report import gaps, worked
-from lab.demo.scene import DAG
 from tests.lab.service import Shop, signed_more_than_once
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
@@ -24,21 +22,6 @@ def test_a_release_goes_out_unnoticed_and_nothing_is_left_of_the_old_vms(shop: S
     assert worlds.traces(now, old) == []
     assert signed_more_than_once() == []
     assert len(shop.tasks(run_id)) <= 12 * len(old)
-
-
-def test_dependent_tasks_follow_each_other_within_a_second(shop: Shop) -> None:
-    """Read from the last rollout that replaced VMs: half of the gaps are under a second."""
-    runs = shop.airflow.get(f"/dags/{DAG}/dagRuns", limit=20, order_by="-run_after")["dag_runs"]
-    last = next(
-        r for r in runs if r["state"] == "success" and len(shop.tasks(r["dag_run_id"])) > 20
-    )
-    rows = shop.airflow.get(f"/dags/{DAG}/tasks")["tasks"]
-    after = {row["task_id"]: row["downstream_task_ids"] for row in rows}
-
-    tasks = worked(shop.tasks(last))
-    every = sorted(gap for found in gaps(tasks, after).values() for gap in found)
-
-    assert every[len(every) // 2] < 1.0
 
 
 def test_a_dry_run_prints_the_plan_and_changes_nothing(shop: Shop) -> None:
