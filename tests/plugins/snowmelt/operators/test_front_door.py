@@ -53,9 +53,7 @@ def ended(world: FakeWorld, state: str = "success", **changes: Any) -> FakeRun:
     return child
 
 
-def test_the_rollout_is_started_with_what_the_form_says(
-    world: FakeWorld, deferrable: bool
-) -> None:
+def test_the_rollout_is_started_with_what_the_form_says(world: FakeWorld, deferrable: bool) -> None:
     world.new_runs_end_s = 60.0
     run(door(deferrable=deferrable), asked(reason="a new basket"))
 
