@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def options() -> argparse.Namespace:
 
 def main() -> int:
     """Measure and report. The figures are no test: a slow machine does not fail."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # and take everything down first
     given = options()
     found = measure.measure(
         given.vms, given.speed, given.parts, lambda text: print(text, flush=True)

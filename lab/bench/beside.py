@@ -34,7 +34,11 @@ class BenchAirflow(Beside):
         self.catalogue = catalogue
 
     def environment(self) -> dict[str, str]:
-        return super().environment() | {"SNOWMELT_CATALOGUE": str(self.catalogue)}
+        """What has a schedule stays paused: the audit beside a rollout is no part of its cost."""
+        return super().environment() | {
+            "SNOWMELT_CATALOGUE": str(self.catalogue),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+        }
 
     @property
     def root(self) -> int:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import pyone
 
+from lab.airflow.wait import until
 from lab.bench.site import CPU, IMAGE, MEMORY_MB, NETWORK, TEMPLATE
 
 _VMS_PER_HOST = 50
-_READY = 1
+_MONITORED = 2  # state of a host
+_READY = 1  # state of an image
 
 
 def furnish(url: str, session: str, vms: int) -> None:
@@ -21,6 +22,8 @@ def furnish(url: str, session: str, vms: int) -> None:
         host = one.host.allocate(f"host-{number:02}", "dummy", "dummy", -1)
         size = {"TOTAL_CPU": _VMS_PER_HOST * int(CPU * 100), "TOTAL_MEM": _VMS_PER_HOST << 18}
         one.host.update(host, size, 1)
+    monitored = lambda: all(each.STATE == _MONITORED for each in one.hostpool.info().HOST)  # noqa: E731
+    until(monitored, 30, "the hosts are monitored: nothing is placed on the others")
     _image(one)
     one.vn.allocate({"TEMPLATE": {
         "NAME": NETWORK,
@@ -40,8 +43,4 @@ def furnish(url: str, session: str, vms: int) -> None:
 def _image(one: Any) -> None:
     values = {"NAME": IMAGE, "PATH": "/dev/null", "SIZE": "300", "TYPE": "OS", "FORMAT": "raw"}
     number = one.image.allocate({"TEMPLATE": values}, 1)
-    deadline = time.monotonic() + 30
-    while one.image.info(number).STATE != _READY:
-        if time.monotonic() > deadline:
-            raise TimeoutError("the image is not READY")
-        time.sleep(0.1)
+    until(lambda: one.image.info(number).STATE == _READY, 30, "the image is READY", every=0.1)

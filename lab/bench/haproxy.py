@@ -40,6 +40,10 @@ class Member:
             self.drained_at = now if value == "drain" else 0.0
             self.state = value
 
+    def since_s(self) -> int:
+        """How long it has been up."""
+        return max(0, int(time.monotonic() - self.up_at))
+
     def status(self) -> str:
         """HAProxy's word for it."""
         if self.state == "maint":
@@ -137,8 +141,11 @@ class Haproxy:
     def _stat(self) -> str:
         lines = [HEAD]
         for pool, members in self._pools.items():
-            lines += [row(pool, n, m.status(), m.weight, m.address) for n, m in members.items()]
-            lines.append(row(pool, "BACKEND", "UP", 0, ""))
+            lines += [
+                row(pool, name, each.status(), each.weight, each.address, each.since_s())
+                for name, each in members.items()
+            ]
+            lines.append(row(pool, "BACKEND", "UP", 0, "", 0))
         return "\n".join(lines) + "\n"
 
     def _table(self, pool: str) -> str:

@@ -29,9 +29,9 @@ _COUNTERS = (
 )
 
 
-def row(pool: str, name: str, status: str, weight: int, address: str) -> str:
+def row(pool: str, name: str, status: str, weight: int, address: str, since_s: int) -> str:
     """The line of one server, or of the pool itself (`BACKEND`)."""
     values = dict.fromkeys(COLUMNS, "") | dict.fromkeys(_COUNTERS.split(), "0")
     values |= {"pxname": pool, "svname": name, "status": status, "weight": str(weight)}
-    values |= {"check_status": "L7OK", "addr": address, "mode": "http"}
+    values |= {"check_status": "L7OK", "addr": address, "lastchg": str(since_s)}
     return ",".join(values.values()) + ","

@@ -109,6 +109,7 @@ def task_instances(bench: World) -> int:
 
 def _rotate(bench: World) -> None:
     """By `rotate_fleet`, which keeps the budgets of `fleet.yaml`."""
+    bench.airflow.send("PATCH", "/dags/rotate_fleet", json={"is_paused": False})
     run_id = bench.airflow.trigger("rotate_fleet")
     ended = lambda: bench.airflow.state("rotate_fleet", run_id) in ENDED  # noqa: E731
     until(ended, _PATIENCE_S, "rotate_fleet ends", every=2)

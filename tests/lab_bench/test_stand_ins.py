@@ -120,6 +120,7 @@ def test_a_member_comes_up_keeps_its_sessions_for_a_while_and_leaves(cloud: Clou
     assert balancer.members("bench000")[0].state in ("starting", "up")
     until(lambda: balancer.members("bench000")[0].state == "up")
     assert balancer.members("bench000")[0].sessions > 0
+    until(lambda: balancer.members("bench000")[0].since_s >= 1)
 
     balancer.drain("bench000", "vm-0")
     until(lambda: balancer.members("bench000")[0].sessions == 0)
