@@ -102,5 +102,5 @@ def _in_turn(plan: Plan) -> Iterator[Move]:
             yield Join((new.name,), "in DNS, enrolled and monitored")
             yield Watch((new.name,), "healthy under traffic before the next VM goes")
         for old in (vm for vm in plan.old if vm.vm_id == pair.old):
-            yield Drain((old.name,), f"{pair.new or 'enough others'} serves")
+            yield Drain((old.name,), f"{pair.new} serves" if pair.new else "enough others serve")
             yield Retire((old.name,), old.reason)

@@ -21,6 +21,7 @@ from tests.include.planner.services import shop
             "surge and max_unavailable are both 0: nothing could ever move",
         ),
         ({"surge": 1}, "surge 1 < replicas 2"),
+        ({"strategy": "rolling"}, "rolling needs surge or max_unavailable"),
         ({"max_unavailable": 2}, "a rollout could leave none serving"),
         ({"monitoring": None}, "balancer without monitoring"),
         ({"max_age": "7d"}, "a VM would outlive its certificate"),
@@ -46,6 +47,12 @@ def test_a_strategy_that_does_not_exist_is_refused(choice: str) -> None:
     """Closed choices."""
     with pytest.raises(ValidationError, match="strategy"):
         shop(strategy=choice)
+
+
+def test_rolling_may_have_less_surge_than_replicas() -> None:
+    """It replaces a few at a time."""
+    assert shop(strategy="rolling", surge=1).surge == 1
+    assert shop(strategy="rolling", max_unavailable=1).surge is None
 
 
 def test_a_service_cannot_be_changed_after_loading() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from include.facts import Member
-from include.planner import Plan
+from tests.include.planner.rolling_run import RollingRun
 from tests.include.planner.run import Run
 from tests.include.planner.world import World
 
@@ -30,6 +30,7 @@ class Laws:
         _every_member_is_in_dns_enrolled_and_monitored(run.world)
         _no_name_is_on_two_vms(run.world)
         self._room_is_kept(run)
+        _window_is_kept(run)
         self._look(run.world)
 
     def _look(self, world: World) -> None:
@@ -52,7 +53,7 @@ class Laws:
             assert vm.phase != "stopping" or vm.name not in run.world.members, _story(run)
 
     def _room_is_kept(self, run: Run) -> None:
-        allowed = max(self._at_start, _allowed(run.plan, run.service.surge))
+        allowed = max(self._at_start, _allowed(run))
         assert len(run.world.vms) <= allowed, _story(run)
 
 
@@ -64,14 +65,28 @@ def at_the_end(run: Run) -> None:
             vm.name for vm in run.plan.new
         }, _story(run)
     if run.outcome == "failed":
-        assert not traces & {vm.name for vm in run.plan.new}, _story(run)
+        assert not traces & _taken_back(run), _story(run)
         _old_vms_serve(run)
+
+
+def _window_is_kept(run: Run) -> None:
+    """No more replacements are under way than the catalogue says; a run begun anew re-pairs."""
+    service, world, old = run.service, run.world, {vm.vm_id for vm in run.plan.old}
+    if any(vm.vm_id is not None for vm in run.plan.new):
+        return
+    names = {vm.name for vm in world.vms.values() if vm.vm_id not in old}
+    both = sum(pair.new in names and pair.old in world.vms for pair in run.plan.pairs)
+    assert not both or both <= (service.surge or service.max_unavailable), _story(run)
+
+
+def _taken_back(run: Run) -> set[str]:
+    return set(run.taken) if isinstance(run, RollingRun) else {vm.name for vm in run.plan.new}
 
 
 def _old_vms_serve(run: Run) -> None:
     for old in run.plan.old:
         vm, member = run.world.named(old.name), run.world.members.get(old.name)
-        if old.serving and vm and vm.phase == "running":
+        if old.serving and vm and vm.phase == "running" and old.name in run.world.certificates:
             assert member is not None, _story(run)
             assert member.state in ("up", "down"), _story(run)  # down: the world's doing
 
@@ -98,9 +113,11 @@ def _waited_long_enough(run: Run, gone: Member) -> bool:
     return began is not None and (run.world.now - began).total_seconds() >= _DRAIN_DEADLINE_S
 
 
-def _allowed(plan: Plan, surge: int | None) -> int:
+def _allowed(run: Run) -> int:
+    plan, surge = run.plan, run.service.surge
     most = max(plan.replicas, len(plan.old) + len(plan.kept))
-    return most + (plan.replicas if surge is None else surge)
+    beside = plan.replicas if plan.strategy == "blue_green" else 0
+    return most + (beside if surge is None else surge)
 
 
 def _story(run: Run) -> str:

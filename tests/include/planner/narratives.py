@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from include.planner import Wanted, as_markdown
+from tests.include.planner.rolling_run import start
 from tests.include.planner.run import Run
 from tests.include.planner.services import shop
 from tests.include.planner.world import World
 
+_ROLLING: dict[str, Any] = {"strategy": "rolling"}
 FOLDER = Path(__file__).parent / "golden"
 
 
@@ -88,6 +90,25 @@ def same_run_again() -> str:
     return _tell(Run(world, Wanted(release="1.1"), "second"))
 
 
+def rolling_release() -> str:
+    """1.0 to 1.1, three VMs, two at a time: the canary alone, then the window."""
+    return _tell(_run(Wanted(release="1.1"), replicas=3, **_ROLLING, surge=2))
+
+
+def rolling_without_surge() -> str:
+    """No room beside the old VMs: one goes first, and its place wanders through the service."""
+    return _tell(_run(Wanted(release="1.1"), **_ROLLING, max_unavailable=1))
+
+
+def rolling_that_fails_in_the_middle() -> str:
+    """No VM boots any more after the canary: the window stops, the rest of the old serve on."""
+    run = _run(Wanted(release="1.1"), replicas=3, **_ROLLING, surge=1)
+    while len(run.world.vms) != 3 or run.world.made == 3:
+        run.step()
+    run.world.boots_fail = True
+    return _tell(run)
+
+
 STORIES: dict[str, Callable[[], str]] = {
     story.__name__: story
     for story in (
@@ -103,6 +124,9 @@ STORIES: dict[str, Callable[[], str]] = {
         release_that_answers_with_errors,
         crashed_rollout_before,
         same_run_again,
+        rolling_release,
+        rolling_without_surge,
+        rolling_that_fails_in_the_middle,
     )
 }
 
@@ -114,13 +138,13 @@ def told(name: str) -> str:
 
 def _deployed(**changes: Any) -> World:
     world = World(shop(**changes))
-    Run(world, Wanted(), "first").finish()
+    start(world, Wanted(), "first").finish()
     world.tick()
     return world
 
 
 def _run(wanted: Wanted, **changes: Any) -> Run:
-    return Run(_deployed(**changes), wanted, "second")
+    return start(_deployed(**changes), wanted, "second")
 
 
 def _tell(run: Run) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -29,7 +29,7 @@ from include.waits import drained_verdict
 from tests.include.planner.world import TICK_S, World
 
 # Room for leftovers to go, two times boot and enrol, and the watch of the canary (16 ticks).
-_PATIENCE_TICKS = 25
+PATIENCE_TICKS = 25
 
 
 class Run:
@@ -93,12 +93,14 @@ class Run:
         if stuck := past_return(self.plan, seen):
             self._end("stuck", f"no way back: {stuck}")
             return
-        moves = roll_back(self.service, self.plan, seen)
+        self._go_back(roll_back(self.service, self.plan, seen))
+
+    def _go_back(self, moves: Sequence[Move]) -> None:
         if not moves:
             self._end("failed", self.why)
         done = sum(self._do(move) for move in moves)
         self.idle = 0 if done else self.idle + 1
-        if self.idle > _PATIENCE_TICKS:
+        if self.idle > PATIENCE_TICKS:
             self._end("stuck", "the VMs from before do not come back")
 
     def _do(self, move: Move) -> int:
@@ -178,9 +180,9 @@ class Run:
         seen = self.world.seen()
         if not seen.complete:
             return
-        for vm in (vm for vm in self.plan.old if _drains(seen, vm.name)):
+        for vm in (vm for vm in self.plan.old if drains(seen, vm.name)):
             self.drain_from.setdefault(vm.name, self.world.now)  # a run before this one began it
-        if all(self._drained(vm.name) or _outside(seen, vm.name) for vm in self.plan.old):
+        if all(self._drained(vm.name) or outside(seen, vm.name) for vm in self.plan.old):
             self.passed.add("drained")
         gate = self._due(seen)
         if gate != self.watching:
@@ -188,7 +190,7 @@ class Run:
             self.before = list(self.world.members.values())
         if gate:
             self._watch(gate)
-        elif self.ticks > _PATIENCE_TICKS and not self._all_up(seen, self._new_names()):
+        elif self.ticks > PATIENCE_TICKS and not self._all_up(seen, self._new_names()):
             self._fail("the new VMs are not ready in time")
 
     def _due(self, seen: Seen) -> Gate | None:
@@ -209,14 +211,12 @@ class Run:
 
     def _watch(self, gate: Gate) -> None:
         canary = gate == "canary"
-        verdict = watch_verdict(
-            self.service,
+        verdict = judge(
+            self,
             [vm.name for vm in self.plan.new if vm.canary] if canary else self.plan.watched,
-            before=self.before,
-            members=list(self.world.members.values()),
-            health=self.world.facts().health,
-            elapsed=timedelta(seconds=TICK_S * (self.ticks - self.watch_from)),
-            duration=self.service.canary.watch if canary else None,
+            self.before,
+            elapsed(self.ticks - self.watch_from),
+            self.service.canary.watch if canary else None,
         )
         if verdict.status == "failed":
             self._fail(verdict.detail)
@@ -237,18 +237,45 @@ class Run:
         self.log.append(f"{self.ticks:3} ends ({outcome}): {text}")
 
     def _complete(self) -> bool:
+        return self._all_gone() and ("switched" in self.passed or self.plan.nothing_to_do)
+
+    def _all_gone(self) -> bool:
         going = {vm.vm_id for vm in (*self.plan.old, *self.plan.leftovers)}
         seen = self.world.seen()
-        gone = seen.complete and not any(vm.vm_id in going for vm in seen.vms)
-        return gone and ("switched" in self.passed or self.plan.nothing_to_do)
+        return seen.complete and not any(vm.vm_id in going for vm in seen.vms)
 
 
-def _outside(seen: Seen, name: str) -> bool:
+def elapsed(ticks: int) -> timedelta:
+    """Return how long so many ticks last."""
+    return timedelta(seconds=TICK_S * ticks)
+
+
+def judge(
+    run: Run,
+    names: Sequence[str],
+    before: Sequence[Member],
+    since: timedelta,
+    limit: timedelta | None,
+) -> Verdict:
+    """Return what the watch says of some VMs now."""
+    return watch_verdict(
+        run.service,
+        names,
+        before=before,
+        members=list(run.world.members.values()),
+        health=run.world.facts().health,
+        elapsed=since,
+        duration=limit,
+    )
+
+
+def outside(seen: Seen, name: str) -> bool:
     """Whether a VM has nothing to drain: gone, or never in a pool."""
     vm = seen.get(name)
     return vm is None or vm.member is None or vm.member.state == "maint"
 
 
-def _drains(seen: Seen, name: str) -> bool:
+def drains(seen: Seen, name: str) -> bool:
+    """Whether a VM is draining."""
     vm = seen.get(name)
     return vm is not None and vm.member is not None and vm.member.state == "drain"

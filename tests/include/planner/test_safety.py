@@ -48,3 +48,11 @@ def test_what_does_not_fit_under_the_surge_is_refused_before_it_begins() -> None
     """Blue_green makes all new VMs beside the old ones; force makes no room either."""
     with pytest.raises(UnsafePlan, match=r"needs 8 VMs at once .* surge 2 allows 6"):
         planned(shop(surge=2), seen(*(vm(slot) for slot in range(4))), force=True)
+
+
+def test_the_only_vm_is_not_taken_away_to_make_room_for_its_successor() -> None:
+    """Without surge nobody would serve meanwhile."""
+    service = shop(strategy="rolling", max_unavailable=1)
+
+    with pytest.raises(UnsafePlan, match=r"none would serve .* give the service surge 1"):
+        planned(service, seen(vm(0)), replicas=1)

@@ -6,17 +6,18 @@ A failing seed is a recipe: `simulate(seed)` repeats it move by move.
 from __future__ import annotations
 
 import random
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
 from include.planner import PlanError, Wanted
 from tests.include.planner.laws import Laws, at_the_end
+from tests.include.planner.rolling_run import start
 from tests.include.planner.run import Run
 from tests.include.planner.services import shop
 from tests.include.planner.world import World
 
-_ROUNDS = 80
+_ROUNDS = 200
 _RELEASES = ("1.0", "1.0", "1.1", "1.2", "1.3", "1.4", None)
 
 
@@ -52,14 +53,14 @@ class _Trouble:
         self._laws.after_tick(run)
 
 
-def simulate(seed: int) -> World:
+def simulate(seed: int, strategy: str = "blue_green") -> World:
     """Return the world after one deployment, some rollouts in trouble, and one in peace."""
     dice = random.Random(seed)
-    world = World(
-        shop(
-            max_unavailable=dice.randint(0, 1), canary={"count": dice.randint(0, 1), "watch": "20s"}
-        )
-    )
+    may_miss, canaries = dice.randint(0, 1), dice.randint(0, 1)
+    changes: dict[str, Any] = {"strategy": strategy, "max_unavailable": may_miss}
+    if strategy == "rolling":
+        changes["surge"] = dice.randint(1 - may_miss, 2)
+    world = World(shop(**changes, canary={"count": canaries, "watch": "20s"}))
     _in_peace(world, Wanted(), "first")
     for number in range(dice.randint(1, 4)):
         _in_trouble(dice, world, f"run {number}")
@@ -71,7 +72,7 @@ def simulate(seed: int) -> World:
 
 def _in_peace(world: World, wanted: Wanted, run_id: str) -> None:
     laws = Laws(world)
-    run = Run(world, wanted, run_id, check=laws.after_act, after_tick=laws.after_tick)
+    run = start(world, wanted, run_id, check=laws.after_act, after_tick=laws.after_tick)
     run.finish(_ROUNDS)
     at_the_end(run)
     assert run.outcome == "success", "\n".join(run.log)
@@ -87,7 +88,7 @@ def _in_trouble(dice: random.Random, world: World, run_id: str) -> None:
     for _ in range(dice.randint(1, 3)):  # the same run cleared and started again
         trouble, repeat = _Trouble(dice, world), dice.choice((1, 1, 2))
         try:
-            run = Run(
+            run = start(
                 world,
                 wanted,
                 run_id,
@@ -107,11 +108,14 @@ def _follow(run: Run) -> None:
     at_the_end(run)
 
 
-@pytest.mark.parametrize("block", range(10))
-def test_the_laws_hold_and_it_settles_whatever_fails(block: int) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "block"),
+    [*(("blue_green", n) for n in range(10)), *(("rolling", n) for n in range(4))],
+)
+def test_the_laws_hold_and_it_settles_whatever_fails(strategy: str, block: int) -> None:
     """50 seeds each; every one ends with two whole VMs and no trace of any other."""
     for seed in range(block * 50, block * 50 + 50):
-        world = simulate(seed)
+        world = simulate(seed, strategy)
 
         names = {vm.name for vm in world.vms.values()}
         assert len(names) == 2, seed
