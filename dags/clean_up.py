@@ -27,6 +27,7 @@ with DAG(
     "clean_up",
     params=clean_up_params(),
     schedule="23 4 * * *",
+    is_paused_upon_creation=True,  # a site begins when it has made snowmelt_airflow_db
     max_active_runs=1,
     catchup=False,
     default_args=DEFAULTS,

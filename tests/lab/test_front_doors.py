@@ -10,7 +10,7 @@ from lab.demo import world as worlds
 from lab.demo.follow import reasons
 from tests.lab.service import Shop
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(1200)]
 
 
 def go(shop: Shop, door: str, seconds: float = 500, **asked: Any) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from lab.airflow.beside import Beside
 from lab.airflow.client import Airflow
 from lab.demo import world as worlds
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(2400)]
 FORM = {"owner": "Ada", "purpose": "a test of the lab", "size": "small"}
 GRACE_S = 600  # after this OpenNebula ends a VM that nobody else did
 
