@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from snowmelt.errors import Refused, Unreachable
-from snowmelt.operators.watch import Watch
+from snowmelt.operators.watch import Watch, WatchVm
 from tests.plugins.snowmelt.kit import (
     NEW,
     OLD,
@@ -18,6 +18,7 @@ from tests.plugins.snowmelt.kit import (
     service,
     serving,
     two_old,
+    vm_of,
 )
 from tests.plugins.snowmelt.world import FakeWorld, Guest
 
@@ -146,3 +147,25 @@ def test_a_service_that_shrinks_has_no_canary_but_old_vms(world: FakeWorld) -> N
     rollout = planned(service(), replicas=1, replace="none")
 
     assert [vm["name"] for vm in run(watch(rollout, "canary"))] == [f"shop-{OLD}-1"]
+
+
+@pytest.mark.parametrize(("index", "duration_s"), [(0, 30), (1, 20)])
+def test_a_single_vm_is_watched_before_its_old_one_goes(
+    world: FakeWorld, deferrable: bool, index: int, duration_s: int
+) -> None:
+    rollout, began = switched(world), world.clock.now
+    rollout["service"]["canary"]["watch"] = "30s"
+    vm = vm_of(rollout, "new", index)
+    del world.pools["shop"][f"shop-{NEW}-{1 - index}"]  # it does not matter here
+    run(lambda: WatchVm(task_id="t", rollout=rollout, vm=vm, deferrable=deferrable))
+
+    assert duration_s <= world.clock.now - began < duration_s + 2
+
+
+def test_a_single_vm_that_answers_with_errors(world: FakeWorld, deferrable: bool) -> None:
+    rollout = switched(world)
+    world.guests["1.1"] = Guest(error_share=0.02)
+    vm = vm_of(rollout, "new", 1)
+
+    with pytest.raises(Refused, match="requests with errors"):
+        run(lambda: WatchVm(task_id="t", rollout=rollout, vm=vm, deferrable=deferrable))

@@ -1,0 +1,39 @@
+"""Which steps of a run have failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from snowmelt.failures import failed_steps, places, siblings, stopped
+
+
+def test_failed_steps_are_named_with_their_place() -> None:
+    asked: dict[str, Any] = {}
+
+    def ask(**kwargs: Any) -> dict[str, Any]:
+        asked.update(kwargs)
+        states = {"g.a_0": "success", "g.a_12": "failed", "g.b_12": "upstream_failed", "x": None}
+        return {"run": states}
+
+    assert failed_steps("dag", "run", ["g.a", "g.b", "x"], ask) == ("g.a_12", "g.b_12")
+    assert asked == {"dag_id": "dag", "run_ids": ["run"], "task_ids": ["g.a", "g.b", "x"]}
+
+
+def test_a_run_of_which_airflow_says_nothing_has_no_failure() -> None:
+    assert failed_steps("dag", "run", ["a"], lambda **_: {}) == ()
+
+
+def test_places_are_those_of_the_mapped_steps() -> None:
+    assert places(["replace.enrol_in_puppet_3", "replace.watch_3", "watch_canary"]) == {3}
+
+
+def test_the_steps_beside_a_step_are_those_of_its_group() -> None:
+    assert siblings("replace.create_vm")[0] == "replace.create_vm"
+    assert siblings("replace.create_vm")[-1] == "replace.terminate_vm"
+    assert siblings("create_vm")[0] == "create_vm"
+
+
+def test_who_does_not_start_says_why() -> None:
+    assert stopped("shop-1", ["g.a_2"]) == (
+        "shop-1 does not start: g.a_2 failed, and the window has stopped"
+    )
