@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dns.resolver
@@ -139,7 +139,8 @@ def enrolled(release: str) -> PuppetReport:
     assert refusal is None
     ca.ensure_signed(request, 2 * DAY)
     database = PuppetDbHook()
-    since = vm.created_at  # the test before this one had a VM of the same name
+    # the test before this one had a VM of the same name; OpenNebula's times are whole seconds
+    since = vm.created_at + timedelta(seconds=1)
     found: PuppetReport = until(lambda: database.last_reports([FQDN], since).get(FQDN), 120)
     return found
 

@@ -31,7 +31,7 @@ def test_a_dry_run_prints_the_plan_and_changes_nothing(shop: Shop) -> None:
 
     assert state == "success"
     assert worlds.changes(before, shop.world()) == []
-    assert f"shop: release {release} (blue_green" in shop.log(run_id, "plan")
+    assert f"→ {release} (blue_green" in shop.log(run_id, "plan")
     assert "dry run: nothing is changed" in shop.log(run_id, "plan")
 
 
