@@ -14,6 +14,8 @@ twice. Services that failed are tried once more with `again=true`.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import DAG, CronTriggerTimetable
 
 from include.catalogue.fleet import load_fleet
@@ -28,7 +30,9 @@ with DAG(
     "rotate_fleet",
     params=rotation_params(),
     schedule=CronTriggerTimetable(
-        f"{starts.starts.minute} {starts.starts.hour} * * *", timezone=starts.time_zone
+        f"{starts.starts.minute} {starts.starts.hour} * * *",
+        timezone=starts.time_zone,
+        run_immediately=timedelta(0),  # switched on, it waits for the next night
     ),
     catchup=False,
     max_active_runs=1,

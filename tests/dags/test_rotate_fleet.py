@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,11 @@ def test_it_runs_daily_at_the_time_of_the_fleet(home: Path) -> None:
 
 def test_a_site_switches_it_on_by_itself() -> None:
     """Else it would begin to rebuild the fleet on the day of its installation."""
-    assert parsed().is_paused_upon_creation is True
+    dag = parsed()
+    table: Any = dag.timetable
+
+    assert dag.is_paused_upon_creation is True
+    assert table.run_immediately == timedelta(0)  # False would mean: up to 2.4 h late is fine
 
 
 def test_a_mistake_in_the_fleets_file_names_the_file(home: Path) -> None:
