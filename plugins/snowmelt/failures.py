@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+from snowmelt.errors import Unreachable
 
 _COMES = ("create_vm", "publish_dns", "enrol_in_puppet", "monitor_vm", "join_balancer", "watch")
 _GOES = ("drain", "leave_balancer", "retire_identity", "terminate_vm")
@@ -19,7 +22,11 @@ def failed_steps(
     ask: Callable[..., dict[str, Any]] = RuntimeTaskInstance.get_task_states,
 ) -> tuple[str, ...]:
     """Return those of *task_ids* that have failed, with their place: "replace.drain_3"."""
-    states = ask(dag_id=dag_id, run_ids=[run_id], task_ids=list(task_ids)).get(run_id, {})
+    try:
+        found = ask(dag_id=dag_id, run_ids=[run_id], task_ids=list(task_ids))
+    except AirflowRuntimeError as error:
+        raise Unreachable(f"Airflow does not say which steps have failed: {error}") from error
+    states = found.get(run_id, {})
     return tuple(sorted(key for key, state in states.items() if state in _FAILED))
 
 

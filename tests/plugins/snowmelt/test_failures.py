@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from airflow.sdk.exceptions import AirflowRuntimeError
+from airflow.sdk.execution_time.comms import ErrorResponse
+
+from snowmelt.errors import Unreachable
 from snowmelt.failures import failed_steps, places, siblings, stopped
 
 
@@ -21,6 +26,14 @@ def test_failed_steps_are_named_with_their_place() -> None:
 
 def test_a_run_of_which_airflow_says_nothing_has_no_failure() -> None:
     assert failed_steps("dag", "run", ["a"], lambda **_: {}) == ()
+
+
+def test_an_airflow_that_does_not_answer_is_asked_again() -> None:
+    def refuse(**_: Any) -> dict[str, Any]:
+        raise AirflowRuntimeError(ErrorResponse(detail={"status": 503}))
+
+    with pytest.raises(Unreachable, match="does not say which steps have failed"):
+        failed_steps("dag", "run", ["a"], refuse)
 
 
 def test_places_are_those_of_the_mapped_steps() -> None:
