@@ -8,6 +8,7 @@ gets a key of its own beside AIRFLOW_HOME's other secrets, at the first proof.
 from __future__ import annotations
 
 import os
+import re
 from base64 import b64encode
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ from snowmelt.errors import Refused
 from snowmelt.proof.public import fingerprint
 
 KEY_FILE = "snowmelt-proof-key.pem"
+_PEM = re.compile(rb"(-----BEGIN [A-Z ]+-----)(.+)(-----END [A-Z ]+-----)", re.DOTALL)
 
 
 class Signer:
@@ -87,9 +89,18 @@ def _own_key(file: Path) -> Ed25519PrivateKey:
     return read_private(file)
 
 
+def _with_lines(pem: bytes) -> bytes:
+    """A password field of a form makes spaces of line ends, and PEM needs them."""
+    parts = _PEM.fullmatch(pem.strip())
+    if parts is None:
+        return pem
+    head, body, foot = parts.groups()
+    return b"\n".join((head, *body.split(), foot, b""))
+
+
 def _private(pem: bytes, where: str) -> Ed25519PrivateKey:
     try:
-        key = load_pem_private_key(pem, password=None)
+        key = load_pem_private_key(_with_lines(pem), password=None)
     except (ValueError, TypeError) as error:
         raise Refused(f"{where} holds no private key in PEM without a password") from error
     if not isinstance(key, Ed25519PrivateKey):

@@ -115,6 +115,22 @@ def test_reports_of_an_earlier_vm_of_the_name_are_left_out(hook: PuppetDbHook, d
     assert db.queries[0][1][3] == [">", "receive_time", "2026-11-22T23:50:00+00:00"]
 
 
+def test_facts_of_many_come_in_one_query(hook: PuppetDbHook, db: Db) -> None:
+    """Only those that were asked for; a VM that sent none is left out."""
+    inventory = {"packages": {"nmap": "7.93"}, "listening": ["tcp 22"]}
+    db.answers["facts"] = [
+        {"certname": FQDN, "name": "timezone", "value": "UTC", "environment": "production"},
+        {"certname": FQDN, "name": "snowmelt_inventory", "value": inventory, "environment": "p"},
+    ]
+
+    found = hook.facts([FQDN, "new.lab.test"], ["timezone", "snowmelt_inventory"])
+
+    assert found == {FQDN: {"timezone": "UTC", "snowmelt_inventory": inventory}}
+    names = ["in", "name", ["array", ["snowmelt_inventory", "timezone"]]]
+    among = ["in", "certname", ["array", ["new.lab.test", FQDN]]]
+    assert db.queries == [("facts", ["and", among, names])]
+
+
 def test_a_failed_report_says_what_failed(hook: PuppetDbHook, db: Db) -> None:
     """Resource and message, from a second query for the failed ones alone."""
     db.answers["reports"] = [report(status="failed"), report("other.lab.test")]
