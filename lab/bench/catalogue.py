@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lab.bench.site import CPU, MEMORY_MB, NETWORK, TEMPLATE, ZONES, names
@@ -69,10 +70,16 @@ max_age: 24h
 def write_catalogue(
     folder: Path, services: int, replicas: int, canary_s: float = 10, watch_s: float = 30
 ) -> list[str]:
-    """Write so many services into *folder*; returns their names."""
+    """Write so many services into *folder*; returns their names.
+
+    The daily rotation, whose file stands above the folder, is half a day away: only the one that
+    the bench asks for runs.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.yaml"):
         old.unlink()
+    far = datetime.now(UTC) + timedelta(hours=12)
+    (folder.parent / "fleet.yaml").write_text(f'rotation: {{starts: "{far:%H:%M}"}}\n')
     found = names(services)
     watches = {"canary": max(1, round(canary_s)), "watch": max(1, round(watch_s))}
     for name in found:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from include.catalogue.fleet import Budgets
+from include.catalogue.fleet import Budgets, load_fleet
 from include.catalogue.loader import load_all
 from lab.bench import beside, cost, report
 from lab.bench.calls import Calls
@@ -53,12 +53,13 @@ def test_the_floors_budgets_are_those_of_the_product() -> None:
 
 
 def test_a_service_of_the_bench_is_a_service_of_the_catalogue(tmp_path: Path) -> None:
-    names = write_catalogue(tmp_path, 3, replicas=4, watch_s=0.2)
+    names = write_catalogue(tmp_path / "services", 3, replicas=4, watch_s=0.2)
 
-    found = load_all(tmp_path)
+    found = load_all(tmp_path / "services")
 
     assert list(found) == names
     assert {service.replicas for service in found.values()} == {4}
+    assert load_fleet(tmp_path / "fleet.yaml").budgets == Budgets()
 
 
 def test_calls_are_told_per_vm_and_by_what_they_change() -> None:
