@@ -20,7 +20,6 @@ def rollout(service: Service) -> DAG:
     graph = GRAPHS[service.strategy]
     with DAG(
         f"rollout_{service.name}",
-        params=rollout_params(service),
         schedule=None,
         max_active_runs=1,  # the service's lock: a second run waits
         is_paused_upon_creation=False,  # a VM that was asked for comes without another click
@@ -29,6 +28,8 @@ def rollout(service: Service) -> DAG:
         tags=["rollout", service.name],
     ) as dag:
         graph.wire(service)
+    # the form comes last: each task would begin with copies of it, and parsing take twice as long
+    dag.params.update(rollout_params(service))
     return dag
 
 
