@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -20,6 +21,15 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+def on_the_loop() -> bool:
+    """Return whether this thread runs an event loop: hooks block, so they belong elsewhere."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def verb(method: Callable[P, R]) -> Callable[P, R]:
     """Count the call, be as slow as the test says, fail before or after the effect."""
     name = method.__name__
@@ -28,6 +38,7 @@ def verb(method: Callable[P, R]) -> Callable[P, R]:
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
         fake = args[0]
         assert isinstance(fake, Fake)
+        assert not on_the_loop(), f"{name} was called on the event loop: it blocks all triggers"
         world = fake.world
         world.calls[name] += 1
         world.conn_ids[type(fake).__name__] = fake.conn_id

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
 from include.verdict import Verdict, done, failed, pending
 from snowmelt.errors import Missing, Unreachable
 from snowmelt.triggers.base import WaitTrigger
-from tests.plugins.snowmelt.triggers.conftest import blocked
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -84,18 +80,3 @@ def test_fields_are_the_parameters() -> None:
 
     assert path.endswith(".Scripted")
     assert kwargs == {"deadline": 7.5, "interval": 3.0}
-
-
-async def test_a_look_that_blocks_the_loop_is_caught(caplog: pytest.LogCaptureFixture) -> None:
-    block = time.sleep
-
-    @dataclass(kw_only=True, eq=False, repr=False)
-    class Blocking(Scripted):
-        async def check(self) -> Verdict:
-            block(0.6)
-            return done("there")
-
-    await asyncio.create_task(events(Blocking(deadline=time.time())))
-
-    assert blocked(caplog)
-    caplog.clear()

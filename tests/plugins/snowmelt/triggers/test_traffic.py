@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -120,7 +121,7 @@ async def test_a_pause_ends_at_its_time_and_is_never_a_failure(world: FakeWorld)
 
 async def test_an_old_vm_may_drain_when_the_new_ones_have_settled(world: FakeWorld) -> None:
     two_old(world)
-    plan = planned(service(), release="1.1")["plan"]
+    plan = (await asyncio.to_thread(planned, service(), release="1.1"))["plan"]
     for slot in (0, 1):
         serving(world, f"shop-{NEW}-{slot}", "1.1")
         world.pools["shop"][f"shop-{NEW}-{slot}"].up_at = world.clock.now
@@ -135,7 +136,7 @@ async def test_an_old_vm_may_drain_when_the_new_ones_have_settled(world: FakeWor
 
 async def test_an_old_vm_may_not_drain_while_a_new_one_is_down(world: FakeWorld) -> None:
     two_old(world)
-    plan = planned(service(), release="1.1")["plan"]
+    plan = (await asyncio.to_thread(planned, service(), release="1.1"))["plan"]
     world.guests["1.1"] = Guest(healthy=False)
     for slot in (0, 1):
         serving(world, f"shop-{NEW}-{slot}", "1.1")
