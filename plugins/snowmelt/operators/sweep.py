@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -86,15 +87,13 @@ class Sweep(RolloutOperator):
         pool = self.service.balancer
         if pool is None:
             return
+        balancer = balancer_for(self.connections.balancer)
+        leave = partial(balancer.remove_member, pool.pool, name, cut=True)
         try:
-            outcome = balancer_for(self.connections.balancer).remove_member(
-                pool.pool, name, cut=True
-            )
+            outcome = leave()
         except Busy:
             time.sleep(2)  # its idle connections are closed within `pool-purge-delay`, 1 s
-            outcome = balancer_for(self.connections.balancer).remove_member(
-                pool.pool, name, cut=True
-            )
+            outcome = leave()
         self.log.info("%s %s from pool %s", outcome, name, pool.pool)
 
 
