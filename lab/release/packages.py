@@ -80,7 +80,7 @@ RELEASES = (
     Release("shop", "1.1"),
     Release("shop", "1.2", {"fail_health_after": "3"}),  # starts, then its health check fails
     Release("shop", "1.3", installs=False),  # its package does not install
-    Release("shop", "1.4", {"error_every": "50", "crowd": "55"}),  # fails under load only
+    Release("shop", "1.4", {"error_every": "50", "crowd": "62"}),  # fails under load only
     Release("accounts", "1.0"),
     Release("accounts", "1.1"),
     _worker("1.0"),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,10 @@ def airflow(beside: Beside) -> Iterator[Airflow]:
 def load(beside: Beside, tmp_path: Path) -> Clicking:
     """`with load() as clients:` lets clients click; `clients.totals()` afterwards is the whole."""
 
+    crowds = count()  # several may click at once
+
     def clicks(*arguments: str) -> AbstractContextManager[Load]:
-        return clicking(tmp_path / "load.json", *arguments)
+        return clicking(tmp_path / f"load-{next(crowds)}.json", *arguments)
 
     return clicks
 

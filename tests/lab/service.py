@@ -80,9 +80,9 @@ class Shop:
         raise TimeoutError(f"{step} was never in {states}")
 
     @contextmanager
-    def under_load(self) -> Iterator[None]:
+    def under_load(self, clients: int = 120) -> Iterator[None]:
         """Let clients click meanwhile; not one of them may notice anything."""
-        with self.clicking() as load:
+        with self.clicking("--clients", str(clients)) as load:
             time.sleep(3)
             yield
             time.sleep(2)
@@ -100,11 +100,6 @@ class Shop:
         with pytest.raises(httpx.HTTPStatusError) as refused:
             self.airflow.trigger(DAG, **params)
         return f"{refused.value.response.status_code} {refused.value.response.text}"
-
-    def last_run(self, **params: Any) -> str:
-        """Return the id of the last run with these params."""
-        runs = self.airflow.get(f"/dags/{DAG}/dagRuns", limit=50, order_by="-run_after")["dag_runs"]
-        return str(next(r["dag_run_id"] for r in runs if params.items() <= r["conf"].items()))
 
 
 def signed_more_than_once() -> list[str]:

@@ -8,7 +8,7 @@ LOCK = Mutex.new
 SESSIONS = {} # id => [number of requests, time of the last one]
 FAIL_HEALTH_AFTER = CONF['fail_health_after']&.to_f # seconds after the start; release 1.2
 ERROR_EVERY = CONF['error_every'].to_i # one request in so many is answered 500; release 1.4 ...
-CROWD = CONF.fetch('crowd', '55').to_i # ... once more than this many sessions were active
+CROWD = CONF.fetch('crowd', '62').to_i # ... once more than this many sessions were active
 CROWD_SECONDS = 2 # ... within this time
 # Who is asked about each new session; empty, as in the package: nobody.
 ACCOUNTS = CONF['accounts_url'].to_s.empty? ? nil : URI(CONF['accounts_url'])
