@@ -57,6 +57,7 @@ class Puppet(Part):
     role: PuppetName
     certificate_ttl: Duration = timedelta(days=3)
     enrol_deadline: Duration = timedelta(minutes=15)
+    lane: ShortName = "default_pool"  # the Airflow pool of all steps that ask the CA
 
 
 class Package(Part):

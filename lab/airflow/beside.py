@@ -16,6 +16,7 @@ from lab.airflow.place import LAB_UID, Place, here
 from lab.airflow.supervise import AirflowSupervisor
 from lab.airflow.wait import until
 
+CA_LANE = 4  # steps at once; each has the CA for some 50 ms of its second or two
 API_UP_S = 120.0  # 15 s on two idle cores, plus 10 s of compiling at the very first start
 
 
@@ -57,6 +58,7 @@ class Beside:
         client = self.client()
         until(lambda: self._healthy(client), API_UP_S, "Airflow's four processes report healthy")
         connections.bring(client, self.place.connections)
+        client.ensure_pool("snowmelt_ca", CA_LANE, "The steps that ask the Puppet CA")
         say(f"Airflow is up at {self.url}")
         return client
 

@@ -152,6 +152,12 @@ class Airflow:
         else:
             self.send("POST", "/connections", json=body)
 
+    def ensure_pool(self, name: str, slots: int, description: str) -> None:
+        """Make one pool; one that is there keeps the slots that somebody gave it."""
+        body = {"name": name, "slots": slots, "description": description}
+        if not self.exists(f"/pools/{name}"):
+            self.send("POST", "/pools", json={**body, "include_deferred": False})
+
     def test_connection(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the test button of a Connection's form says: `status` and `message`."""
         result: dict[str, Any] = self.send("POST", "/connections/test", json=body)

@@ -22,6 +22,7 @@ from tests.dags.conftest import DAGS, Catalogue
 pytestmark = pytest.mark.usefixtures("no_network", "no_database")
 
 CHAIN = ["create_vm", "publish_dns", "enrol_in_puppet", "monitor_vm", "join_balancer"]
+PUPPET = {"server": "puppet.lab.test", "role": "shop"}
 END = ["drain", "leave_balancer", "retire_identity", "terminate_vm"]
 
 
@@ -70,6 +71,18 @@ def test_a_service_without_balancer_or_monitoring_has_the_same_graph(
     catalogue("shop", balancer=None, monitoring=None)
 
     assert set(parsed()["rollout_shop"].task_ids) == whole
+
+
+@pytest.mark.parametrize("changes", [{}, {"strategy": "rolling", "surge": 1}])
+def test_all_that_asks_the_ca_goes_through_its_lane(
+    catalogue: Catalogue, changes: dict[str, Any]
+) -> None:
+    catalogue("shop", puppet={**PUPPET, "lane": "ca"}, **changes)
+    pools = {task.task_id.rpartition(".")[2]: task.pool for task in parsed()["rollout_shop"].tasks}
+
+    lane = {step for step, pool in pools.items() if pool == "ca"}
+    assert lane == {"enrol_in_puppet", "retire_identity"}
+    assert set(pools.values()) == {"ca", "default_pool"}
 
 
 def test_a_task_that_starts_reads_its_own_service_only(

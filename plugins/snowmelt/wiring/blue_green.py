@@ -31,7 +31,7 @@ def wire(service: Service) -> None:
     """Wire the rollout of one service."""
     plan = PlanRollout(task_id="plan", service=service.name)
     planned: Any = plan.output
-    run = planned["rollout"]
+    run, lane = planned["rollout"], service.puppet.lane
     clear = ClearLeftovers(task_id="clear_leftovers", rollout=run)
     watch_canary = Watch(
         task_id="watch_canary", stage="canary", rollout=run, trigger_rule="none_failed"
@@ -43,27 +43,29 @@ def wire(service: Service) -> None:
 
     @task_group
     def canary(vm: Any) -> None:
-        bring_up(run, vm, clear, undo) >> watch_canary
+        bring_up(run, vm, lane, clear, undo) >> watch_canary
 
     @task_group
     def others(vm: Any) -> None:
-        watch_canary >> bring_up(run, vm, clear, undo)
+        watch_canary >> bring_up(run, vm, lane, clear, undo)
 
     @task_group
     def old(vm: Any) -> None:
-        take_down(run, vm, watch, verify, undo)
+        take_down(run, vm, lane, watch, verify, undo)
 
     canary.expand(vm=planned)
     joined = others.expand(vm=clear.output)
     joined >> old.expand(vm=watch_canary.output)
 
 
-def bring_up(run: Any, vm: Any, made_room: ClearLeftovers, undo: RollBack) -> JoinBalancer:
+def bring_up(
+    run: Any, vm: Any, lane: str, made_room: ClearLeftovers, undo: RollBack
+) -> JoinBalancer:
     """Wire the steps of one new VM; returns the last."""
     create = CreateVm(task_id="create_vm", rollout=run, vm=vm)
     new = {"rollout": run, "vm": vm, "made": create.output}
     names = PublishDns(task_id="publish_dns", **new)
-    enrol = EnrolInPuppet(task_id="enrol_in_puppet", rollout=run, vm=vm)
+    enrol = EnrolInPuppet(task_id="enrol_in_puppet", rollout=run, vm=vm, pool=lane)
     monitor = MonitorVm(task_id="monitor_vm", **new)
     join = JoinBalancer(task_id="join_balancer", trigger_rule="none_failed", **new)
     made_room >> create >> names >> enrol >> monitor >> join
@@ -71,11 +73,11 @@ def bring_up(run: Any, vm: Any, made_room: ClearLeftovers, undo: RollBack) -> Jo
     return join
 
 
-def take_down(run: Any, vm: Any, watch: Watch, verify: Verify, undo: RollBack) -> None:
+def take_down(run: Any, vm: Any, lane: str, watch: Watch, verify: Verify, undo: RollBack) -> None:
     """Wire the steps of one old VM; the watch stands before all that cannot be undone."""
     drain = Drain(task_id="drain", rollout=run, vm=vm, trigger_rule="none_failed")
     leave = LeaveBalancer(task_id="leave_balancer", rollout=run, vm=vm, trigger_rule="none_failed")
-    retire = RetireIdentity(task_id="retire_identity", rollout=run, vm=vm)
+    retire = RetireIdentity(task_id="retire_identity", rollout=run, vm=vm, pool=lane)
     terminate = TerminateVm(task_id="terminate_vm", rollout=run, vm=vm)
     drain >> watch >> leave >> retire >> terminate >> verify
     drain >> undo

@@ -35,15 +35,15 @@ def wire(service: Service) -> None:
     """Wire the rollout of one service."""
     plan = PlanRollout(task_id="plan", service=service.name)
     planned: Any = plan.output
-    run = planned["rollout"]
+    run, lane = planned["rollout"], service.puppet.lane
     clear = ClearLeftovers(task_id="clear_leftovers", rollout=run)
     undo = RollBack(task_id="roll_back", rollout=run, trigger_rule="all_done")
     verify = Verify(task_id="verify", rollout=run, trigger_rule="none_failed")
 
     @task_group
     def replace(new: Any, old: Any) -> None:
-        watch = bring_up(run, new, old)
-        drain, terminate = take_down(run, old)
+        watch = bring_up(run, new, old, lane)
+        drain, terminate = take_down(run, old, lane)
         watch >> drain
         [watch, drain, terminate] >> undo
         terminate >> verify
@@ -51,12 +51,12 @@ def wire(service: Service) -> None:
     replace.expand_kwargs(clear.output)
 
 
-def bring_up(run: Any, new: Any, old: Any) -> WatchVm:
+def bring_up(run: Any, new: Any, old: Any, lane: str) -> WatchVm:
     """Wire the steps of the VM that comes; returns the last."""
     create = CreateVmInTurn(task_id="create_vm", rollout=run, vm=new, old=old)
     made = {"rollout": run, "vm": new, "made": create.output}
     names = PublishDns(task_id="publish_dns", **made)
-    enrol = EnrolInPuppet(task_id="enrol_in_puppet", rollout=run, vm=new)
+    enrol = EnrolInPuppet(task_id="enrol_in_puppet", rollout=run, vm=new, pool=lane)
     monitor = MonitorVm(task_id="monitor_vm", **made)
     join = JoinBalancer(task_id="join_balancer", **made)
     watch = WatchVm(task_id="watch", rollout=run, vm=new)
@@ -64,11 +64,11 @@ def bring_up(run: Any, new: Any, old: Any) -> WatchVm:
     return watch
 
 
-def take_down(run: Any, old: Any) -> tuple[Drain, TerminateVm]:
+def take_down(run: Any, old: Any, lane: str) -> tuple[Drain, TerminateVm]:
     """Wire the steps of the VM that goes; returns the first, which can be undone, and the last."""
     drain = Drain(task_id="drain", rollout=run, vm=old, trigger_rule="none_failed")
     leave = LeaveBalancer(task_id="leave_balancer", rollout=run, vm=old)
-    retire = RetireIdentity(task_id="retire_identity", rollout=run, vm=old)
+    retire = RetireIdentity(task_id="retire_identity", rollout=run, vm=old, pool=lane)
     terminate = TerminateVm(task_id="terminate_vm", rollout=run, vm=old)
     drain >> leave >> retire >> terminate
     return drain, terminate
