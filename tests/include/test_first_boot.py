@@ -32,6 +32,10 @@ case "$1" in
   agent) exit "${AGENT_EXIT:-2}" ;;
 esac
 """
+SYSTEMCTL = """#!/bin/sh
+echo "$@" >> "$HOME/calls"
+exit "${SYSTEMCTL_EXIT:-0}"
+"""
 
 
 @dataclass
@@ -59,12 +63,10 @@ class Vm:
 @pytest.fixture
 def vm(tmp_path: Path) -> Vm:
     (tmp_path / "bin").mkdir()
-    puppet = tmp_path / "bin" / "puppet"
-    puppet.write_text(PUPPET)
-    puppet.chmod(0o755)
-    sleep = tmp_path / "bin" / "sleep"
-    sleep.write_text("#!/bin/sh\n")
-    sleep.chmod(0o755)
+    for name, script in (("puppet", PUPPET), ("systemctl", SYSTEMCTL), ("sleep", "#!/bin/sh\n")):
+        program = tmp_path / "bin" / name
+        program.write_text(script)
+        program.chmod(0o755)
     return Vm(tmp_path)
 
 
@@ -73,7 +75,7 @@ def test_the_first_boot_enrols_and_then_runs_the_agent(vm: Vm) -> None:
     assert vm.boot() == 0
 
     verbs = [call.split()[0] for call in vm.calls]
-    assert verbs == ["config", "ssl", "agent"]
+    assert verbs == ["config", "ssl", "agent", "start"]
     assert "--http_keepalive_timeout 0" in vm.calls[1]
     assert "--http_keepalive_timeout" not in vm.calls[2]
     assert "--certname shop-k3f7x2q-0.lab.test --server puppet.lab.test" in vm.calls[2]
@@ -103,15 +105,26 @@ def test_a_second_boot_only_runs_the_agent(vm: Vm) -> None:
     vm.boot()
     vm.boot()
 
-    assert [call.split()[0] for call in vm.calls][3:] == ["config", "agent"]
+    assert [call.split()[0] for call in vm.calls][4:] == ["config", "agent", "start"]
 
 
-def test_puppet_learns_service_release_and_slot_as_facts(vm: Vm) -> None:
+def test_puppet_learns_service_release_slot_and_its_server_as_facts(vm: Vm) -> None:
     """Facter reads the file."""
     vm.boot()
 
     facts = (vm.home / "facts.d" / "snowmelt.txt").read_text().split()
-    assert facts == ["snowmelt_service=shop", "snowmelt_release=1.1", "snowmelt_slot=0"]
+    assert facts == [
+        "snowmelt_service=shop",
+        "snowmelt_release=1.1",
+        "snowmelt_slot=0",
+        "snowmelt_puppet_server=puppet.lab.test",
+    ]
+
+
+def test_what_came_of_the_run_is_told_and_nobody_waits_for_it_to_work(vm: Vm) -> None:
+    """PuppetDB has the facts from before the run: without the release."""
+    assert vm.boot(SYSTEMCTL_EXIT="5") == 0
+    assert vm.calls[-1] == "start --no-block snowmelt-inventory.service"
 
 
 @pytest.mark.parametrize(("code", "runs", "result"), [("0", 1, 0), ("6", 3, 1), ("1", 3, 1)])

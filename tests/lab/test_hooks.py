@@ -111,11 +111,21 @@ def test_a_vm_comes_and_goes(inside: Inside, swept: None) -> None:
     certificate = inside(lambda: PuppetCaHook().certificate(FQDN))
     left = certificate.not_after - datetime.now(UTC)
     assert 1.9 * DAY < left.total_seconds() < 2 * DAY
+    inventory = inside(lambda: until(told, 120))
+    assert inventory["packages"]["shop-app"] == "1.1"
+    assert "tcp 8080" in inventory["listening"]
 
     inside(sweep)
 
     assert inside(lambda: PuppetCaHook().certificate(FQDN)) is None
     assert not inside(lambda: PuppetDbHook().known(FQDN))
+
+
+def told() -> Any:
+    """What the VM has told PuppetDB is installed, once that is from after its Puppet run."""
+    facts = PuppetDbHook().facts([FQDN], ["snowmelt_inventory"])
+    inventory = facts.get(FQDN, {}).get("snowmelt_inventory", {})
+    return inventory if "shop-app" in inventory.get("packages", {}) else None
 
 
 def test_a_package_that_does_not_install_says_why(inside: Inside, swept: None) -> None:

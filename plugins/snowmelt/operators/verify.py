@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ class Verify(RolloutOperator):
             raise AirflowSkipException("dry run")
         seen, plan = facts(self.service), self.plan
         gone = [vm.name for vm in (*plan.old, *plan.leftovers)]
-        nodes = PuppetDbHook(self.connections.puppetdb).nodes()
+        nodes = self._silenced(set(gone) - {vm.name for vm in seen.vms})
         wrong = [*traces(self.service, gone, seen, nodes), *self._absent(seen)]
         if wrong:
             raise SnowmeltError("not as planned: " + "; ".join(wrong))
@@ -40,6 +41,19 @@ class Verify(RolloutOperator):
         self._remember(context)
         self._prove(context, seen)
         return {"release": plan.release, "new": new, "gone": gone}
+
+    def _silenced(self, gone: Collection[str]) -> set[str]:
+        """Return PuppetDB's active nodes, once those are out again that came back.
+
+        A VM tells PuppetDB its facts until it is off, and what it tells after its node was
+        deactivated makes the node active again. Now it is gone, and tells nothing any more.
+        """
+        database = PuppetDbHook(self.connections.puppetdb)
+        nodes = set(database.nodes())
+        for fqdn in sorted(nodes.intersection(map(self.service.fqdn, gone))):
+            self.log.info("%s PuppetDB node of %s, back again", database.deactivate(fqdn), fqdn)
+            nodes.remove(fqdn)
+        return nodes
 
     def _remember(self, context: Context) -> None:
         """Keep the release as one to go back to; a service without VMs proves nothing."""

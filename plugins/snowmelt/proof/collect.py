@@ -53,10 +53,19 @@ def _differences(service: Service, new: NewVm, old: OldVm) -> list[str] | None:
         return None
     if not (old.fqdn in facts and new.fqdn in facts):
         return None
+    if not _configured(service, facts[new.fqdn]):
+        log.warning("%s has not told yet what came of its Puppet run: not compared", new.name)
+        return None
     found = [str(each) for each in compare(facts[old.fqdn], facts[new.fqdn])]
     for each in found:
         log.warning("%s differs from %s: %s", new.name, old.name, each)
     return found
+
+
+def _configured(service: Service, facts: Mapping[str, Any]) -> bool:
+    """Whether a VM's inventory is from after its first Puppet run, which installs its release."""
+    inventory = facts.get(INVENTORY)
+    return inventory is None or service.package.name in inventory.get("packages", {})
 
 
 def write_evidence(

@@ -269,7 +269,8 @@ def test_a_vm_that_leaves_tells_what_is_lost_with_it(world: FakeWorld) -> None:
     run(drain(rollout))
     rollout["errors"] = {FIRST_OLD: 0}
     new = vm_of(rollout, "new")["name"]
-    for name, packages in ((FIRST_OLD, {"nmap": "7.93"}), (new, {})):
+    installed = {"shop-app": "1.1"}
+    for name, packages in ((FIRST_OLD, {**installed, "nmap": "7.93"}), (new, installed)):
         world.facts[f"{name}.lab.test"] = {"snowmelt_inventory": {"packages": packages}}
 
     told = run(leave(rollout))
@@ -278,6 +279,17 @@ def test_a_vm_that_leaves_tells_what_is_lost_with_it(world: FakeWorld) -> None:
     assert told["differences"] == {new: ["package nmap 7.93: on the old VM only"]}
     assert told["failures"] == 0
     assert datetime.fromisoformat(told["left"]).tzinfo is UTC
+
+
+def test_a_new_vm_that_told_nothing_since_its_puppet_run_is_not_compared(world: FakeWorld) -> None:
+    """Its facts from before the run lack the release: that says nothing of the old VM."""
+    rollout = switched(world)
+    run(drain(rollout))
+    new = vm_of(rollout, "new")["name"]
+    for name, packages in ((FIRST_OLD, {"shop-app": "1.0"}), (new, {})):
+        world.facts[f"{name}.lab.test"] = {"snowmelt_inventory": {"packages": packages}}
+
+    assert "differences" not in run(leave(rollout))
 
 
 def test_a_puppetdb_that_is_away_does_not_keep_a_vm_from_leaving(world: FakeWorld) -> None:

@@ -65,7 +65,24 @@ def test_verifying_changes_nothing(world: FakeWorld) -> None:
     assert world.everything() == before
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def test_a_node_that_came_back_with_the_vms_last_words_goes_again(world: FakeWorld) -> None:
+    """What a VM tells PuppetDB between the end of its node and its own makes the node active."""
+    rollout = finished(world)
+    world.nodes.add(f"shop-{OLD}-0.lab.test")
+
+    assert verify(rollout)["gone"] == [f"shop-{OLD}-0", f"shop-{OLD}-1"]
+    assert f"shop-{OLD}-0.lab.test" not in world.nodes
+
+
+def test_the_node_of_a_vm_that_is_still_there_stays(world: FakeWorld) -> None:
+    rollout = finished(world)
+    serving(world, f"shop-{OLD}-0")
+
+    with pytest.raises(SnowmeltError, match=f"PuppetDB has shop-{OLD}-0"):
+        verify(rollout)
+
+
+@pytest.mark.parametrize("kind", ["certificates", "names", "hosts"])
 def test_a_trace_of_an_old_vm_fails_the_run_after_retries(world: FakeWorld, kind: str) -> None:
     rollout = finished(world)
     spare = FakeWorld()

@@ -13,4 +13,5 @@ class snowmelt_base (
   contain snowmelt_base::archive
   contain snowmelt_base::monitoring
   contain snowmelt_base::firewall
+  contain snowmelt_base::inventory
 }
