@@ -30,31 +30,42 @@ def image_verdict(name: str, image: CloudImage | None) -> Verdict:
 
 def users(image: CloudImage, templates: Sequence[CloudTemplate], owner: str) -> tuple[str, ...]:
     """Return who uses an image, in words: VMs, and VM templates that point at it."""
-    named = Images([image], owner)
-    pointing = [t.name for t in templates if any(named.of(disk) for disk in t.disks)]
     vms = [f"{image.vms} VMs"] if image.vms else []
-    return (*vms, *(f"VM template {name}" for name in pointing))
+    return (*vms, *(f"VM template {t.name}" for t in pointing(image, templates, owner)))
+
+
+def idle(
+    images: Sequence[CloudImage], templates: Sequence[CloudTemplate], owner: str
+) -> tuple[CloudImage, ...]:
+    """Return the images of ours, brought in by us, that nothing uses."""
+    ours = (image for image in images if image.family and image.owner == owner)
+    unused = (image for image in ours if not users(image, templates, owner))
+    return tuple(image for image in unused if image.state != "deleting")
 
 
 def removable(
     images: Sequence[CloudImage], templates: Sequence[CloudTemplate], owner: str, now: datetime
 ) -> tuple[CloudImage, ...]:
-    """Return the images of ours that may go: brought in by us, used by nothing, and superseded.
+    """Return the idle images of ours that may go: those that were superseded.
 
     One that is newer than what its family's templates point at may be on its way into them; it
     goes when it is a day old.
     """
-    ours = [image for image in images if image.family and image.owner == owner]
-    used = {image.image_id for image in ours if users(image, templates, owner)}
     pointed = {
         image.family: image.image_id
-        for image in sorted(ours, key=lambda image: image.image_id)
-        if any(Images([image], owner).of(disk) for t in templates for disk in t.disks)
+        for image in sorted(images, key=lambda image: image.image_id)
+        if image.family and image.owner == owner and pointing(image, templates, owner)
     }
     return tuple(
         image
-        for image in ours
-        if image.image_id not in used
-        and image.state != "deleting"
-        and (image.image_id < pointed.get(image.family, 0) or now - image.registered_at > PATIENCE)
+        for image in idle(images, templates, owner)
+        if image.image_id < pointed.get(image.family, 0) or now - image.registered_at > PATIENCE
     )
+
+
+def pointing(
+    image: CloudImage, templates: Sequence[CloudTemplate], owner: str
+) -> tuple[CloudTemplate, ...]:
+    """Return the VM templates that point at an image."""
+    named = Images([image], owner)
+    return tuple(t for t in templates if any(named.of(disk) for disk in t.disks))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from include.facts import Address, Certificate, CloudVm, Member
+from include.image_facts import CloudImage
 from include.inventory import Lease, Monitored
 
 __all__ = ["FleetFacts", "Lease", "Monitored"]
@@ -25,3 +26,6 @@ class FleetFacts:
     )  # fqdn: what it points to
     hosts: Mapping[str, Sequence[Monitored]] = field(default_factory=dict)
     members: Mapping[str, Sequence[Member]] = field(default_factory=dict)
+    images: Mapping[str, Sequence[CloudImage]] = field(
+        default_factory=dict
+    )  # brought in by us, and used by nothing

@@ -8,6 +8,7 @@ from include.audit.drift import drift
 from include.audit.facts import FleetFacts
 from include.audit.finding import Finding
 from include.audit.foreign import foreign
+from include.audit.images import images
 from include.audit.machines import machines
 from include.audit.orphans import orphans
 from include.audit.view import View
@@ -29,7 +30,7 @@ def find(
             *orphans(views[name], known),
         )
     )
-    return (*ours, *foreign(views, facts))
+    return (*ours, *images(facts), *foreign(views, facts))
 
 
 def rollouts(views: Mapping[str, View]) -> frozenset[str]:

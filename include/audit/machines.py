@@ -26,14 +26,21 @@ def machines(view: View) -> Iterator[Finding]:
     yield from _vanished(view)
 
 
-def _finding(view: View, vm: CloudVm) -> Finding:
+def _dead(view: View, name: str, thing: str, reason: str) -> Finding:
     return Finding(
         system="OpenNebula",
-        thing=f"VM {vm.vm_id} {vm.name}",
+        thing=thing,
         kind="dead",
-        reason=f"OpenNebula says {vm.state}" + (f" ({vm.message})" if vm.message else ""),
+        reason=reason,
         service=view.service.name,
-        name=vm.name,
+        name=name,
+    )
+
+
+def _finding(view: View, vm: CloudVm) -> Finding:
+    reason = f"OpenNebula says {vm.state}" + (f" ({vm.message})" if vm.message else "")
+    return replace(
+        _dead(view, vm.name, f"VM {vm.vm_id} {vm.name}", reason),
         vm_id=vm.vm_id,
         address=next(iter(vm.addresses), ""),
         release="" if view.serving() else vm.context.get("SNOWMELT_RELEASE", ""),
@@ -103,19 +110,11 @@ def _vanished(view: View) -> Iterator[Finding]:
 
 
 def _gone(view: View, slot: int, names: Sequence[str]) -> Finding:
-    name = _latest(view, names)
-    return Finding(
-        system="OpenNebula",
-        thing=f"VM {name}",
-        kind="dead",
-        reason=f"gone, and nothing else fills slot {slot}; other systems still know it",
-        service=view.service.name,
-        name=name,
-        act="rollout",
-        doubt=""
-        if view.serving()
-        else f"no VM of {view.service.name} serves: is it retired? a rollout brings it back",
-    )
+    name, service = _latest(view, names), view.service.name
+    reason = f"gone, and nothing else fills slot {slot}; other systems still know it"
+    doubt = f"no VM of {service} serves: is it retired? a rollout brings it back"
+    found = _dead(view, name, f"VM {name}", reason)
+    return replace(found, act="rollout", doubt="" if view.serving() else doubt)
 
 
 def _latest(view: View, names: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from include.audit.finding import Finding
 from include.audit.view import View, slot_of
@@ -40,70 +41,44 @@ def _doubt(view: View, name: str, known: frozenset[str]) -> str:
 
 
 def _traces(view: View, name: str) -> Iterator[Finding]:
-    service = view.service.name
+    fqdn = view.service.fqdn(name)
+    orphan = partial(Finding, kind="orphan", service=view.service.name, name=name)
     if member := view.members.get(name):
-        yield Finding(
+        yield orphan(
             system="balancer",
             thing=f"member {name} of pool {member.pool}",
-            kind="orphan",
             reason=f"{GONE}; the member is {member.state}",
-            service=service,
-            name=name,
             act="remove member",
             address=member.address,
         )
-    fqdn = view.service.fqdn(name)
     if name in view.hosts:
-        yield Finding(
-            system="monitoring",
-            thing=f"host {fqdn}",
-            kind="orphan",
-            reason=GONE,
-            service=service,
-            name=name,
-            act="remove host",
-        )
-    yield from _in_puppet(view, name, fqdn)
-    yield from _in_dns(view, name, fqdn)
-
-
-def _in_puppet(view: View, name: str, fqdn: str) -> Iterator[Finding]:
+        yield orphan(system="monitoring", thing=f"host {fqdn}", reason=GONE, act="remove host")
     if certificate := view.certificates.get(name):
-        asked = certificate.state == "requested"
-        yield Finding(
+        what = "request" if certificate.state == "requested" else "certificate"
+        yield orphan(
             system="Puppet CA",
-            thing=f"{'request' if asked else 'certificate'} of {fqdn}",
-            kind="orphan",
+            thing=f"{what} of {fqdn}",
             reason=f"{GONE}; it is {certificate.state}",
-            service=view.service.name,
-            name=name,
             act="remove certificate",
         )
     if name in view.nodes:
-        yield Finding(
-            system="PuppetDB",
-            thing=f"node {fqdn}",
-            kind="orphan",
-            reason=f"{GONE}; the node is active",
-            service=view.service.name,
-            name=name,
-            act="deactivate node",
-        )
-
-
-def _in_dns(view: View, name: str, fqdn: str) -> Iterator[Finding]:
-    forward, reverse = view.forward.get(name, set()), view.reverse.get(name, set())
-    for address in sorted(forward | reverse):
-        ways = [
-            way for way, there in (("forward", forward), ("reverse", reverse)) if address in there
-        ]
-        yield Finding(
+        reason = f"{GONE}; the node is active"
+        yield orphan(system="PuppetDB", thing=f"node {fqdn}", reason=reason, act="deactivate node")
+    for address, entries in _in_dns(view, name):
+        yield orphan(
             system="DNS",
             thing=f"{fqdn} = {address}",
-            kind="orphan",
-            reason=f"{GONE}; {' and '.join(ways)} {'entry' if len(ways) == 1 else 'entries'}",
-            service=view.service.name,
-            name=name,
+            reason=f"{GONE}; {entries}",
             act="remove names",
             address=address,
         )
+
+
+def _in_dns(view: View, name: str) -> Iterator[tuple[str, str]]:
+    """Yield each address of a name, and which entries there are of the two."""
+    forward, reverse = view.forward.get(name, set()), view.reverse.get(name, set())
+    for address in sorted(forward | reverse):
+        if address in forward & reverse:
+            yield address, "forward and reverse entries"
+        else:
+            yield address, f"{'forward' if address in forward else 'reverse'} entry"

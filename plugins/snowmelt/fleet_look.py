@@ -12,10 +12,13 @@ from collections.abc import Collection, Iterable, Sequence
 from include.audit import FleetFacts
 from include.catalogue.model import Service
 from include.facts import Address
+from include.image_facts import CloudImage
+from include.image_rules import idle
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.hooks.monitoring import monitoring_for
 from snowmelt.hooks.nameserver import NameServerHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
+from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 
@@ -36,6 +39,7 @@ def look_at_fleet(services: Collection[Service]) -> FleetFacts:
         nodes={conn: PuppetDbHook(conn).nodes() for conn in _used(services, "puppetdb")},
         forward={conn: forward for conn, (forward, _) in names.items()},
         reverse={conn: reverse for conn, (_, reverse) in names.items()},
+        images={conn: _idle_images(conn) for conn in clouds},
         leases={conn: cloud.held_leases() for conn, cloud in clouds.items()},
         vms={conn: cloud.vms() for conn, cloud in clouds.items()},
     )
@@ -72,3 +76,8 @@ def _names(conn: str, zones: set[str]) -> tuple[Sequence[Address], Sequence[Addr
         [entry for zone in sorted(zones) for entry in dns.addresses(zone)],
         [entry for zone in reverse for entry in dns.addresses(zone)],
     )
+
+
+def _idle_images(conn: str) -> tuple[CloudImage, ...]:
+    cloud = OpenNebulaImagesHook(conn)
+    return idle(cloud.images(), cloud.templates(), cloud.user)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from snowmelt.fleet_look import look_at_fleet
+from tests.plugins.snowmelt.fake_images import add_image, add_template
 from tests.plugins.snowmelt.kit import OLD, service, serving, two_old
 from tests.plugins.snowmelt.world import FakeWorld
 
@@ -31,6 +32,16 @@ def test_all_that_is_known_of_a_vm_is_seen(world: FakeWorld) -> None:
         ]
     assert [h.address for h in facts.hosts["snowmelt_monitoring"]] == [vm.address]
     assert [m.name for m in facts.members["snowmelt_balancer"]] == [name]
+
+
+def test_of_images_those_are_seen_that_are_ours_and_used_by_nothing(world: FakeWorld) -> None:
+    for version in ("1", "2"):
+        add_image(world, f"debian-12-{version}", family="debian-12", version=version)
+    add_image(world, "windows")
+    add_template(world, "shop-vm", "debian-12-2")
+    (seen,) = look_at_fleet([service()]).images["snowmelt_opennebula"]
+
+    assert seen.name == "debian-12-1"
 
 
 def test_services_without_balancer_and_monitoring_ask_neither(world: FakeWorld) -> None:

@@ -121,7 +121,10 @@ def test_a_look_reads_each_list_once_and_changes_nothing(world: FakeWorld) -> No
 
     assert world.everything() == before
     assert world.calls["addresses"] == 2  # one zone forward, one reverse
-    lists = ("vms", "held_leases", "certificates", "nodes", "inventory", "members_of")
+    lists = [
+        *("vms", "held_leases", "images", "templates"),
+        *("certificates", "nodes", "inventory", "members_of"),
+    ]
     assert {name: world.calls[name] for name in lists} == dict.fromkeys(lists, 1)
 
 
@@ -321,7 +324,11 @@ def test_a_vm_released_between_look_and_act_is_not_terminated(
 
 
 @pytest.mark.parametrize(
-    "verb", ["vms", "certificates", "nodes", "addresses", "inventory", "members_of", "held_leases"]
+    "verb",
+    [
+        *("vms", "held_leases", "images", "templates"),
+        *("certificates", "nodes", "addresses", "inventory", "members_of"),
+    ],
 )
 def test_a_system_that_does_not_answer_is_not_taken_for_empty(world: FakeWorld, verb: str) -> None:
     two_old(world)
