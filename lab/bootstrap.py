@@ -27,11 +27,13 @@ _READY = 1  # image state
 # Numbers of OpenNebula's rules: kind of object, then "one" or "all", then the object's id.
 _INDIVIDUAL, _ALL = 0x100000000, 0x400000000
 _IMAGE, _SECURITY_GROUP, _VM_TEMPLATE = 0x8000000000, 0x1000000000000, 0x20000000000
-_USE, _CREATE = 0x1, 0x8
-# What it takes to instantiate one template with additions of our own, beside what a new group gets
-# (use of hosts, networks and datastores). A rule about one object needs one zone: #0.
+_USE, _MANAGE, _CREATE = 0x1, 0x2, 0x8
+# What it takes to instantiate one template with additions of our own and to bring in new images,
+# beside what a new group gets (use of hosts, networks and datastores). A rule about one object
+# needs one zone: #0.
 RULES = (
     (_IMAGE | _ALL, _USE, _ALL),
+    (_IMAGE | _ALL, _CREATE, _ALL),
     (_SECURITY_GROUP | _INDIVIDUAL, _USE, _INDIVIDUAL),
     (_VM_TEMPLATE | _ALL, _CREATE, _ALL),
 )
@@ -50,8 +52,10 @@ def fill(places: Places, image: Path) -> str | None:
     hosts(one)
     _image(one, image)
     _network(one)
-    _template(one)
-    _account(one, password)
+    template = _template(one)
+    # `refresh_image` lets it point at the new image
+    pointing = (_VM_TEMPLATE | _INDIVIDUAL | template, _USE | _MANAGE, _INDIVIDUAL)
+    _account(one, password, (*RULES, pointing))
     return None
 
 
@@ -88,9 +92,10 @@ def _network(one: Any) -> None:
     one.vn.allocate({"TEMPLATE": values}, -1)
 
 
-def _template(one: Any) -> None:
-    if _find(one.templatepool.info(_MINE_AND_ALL, -1, -1).VMTEMPLATE, TEMPLATE) is not None:
-        return
+def _template(one: Any) -> int:
+    found = _find(one.templatepool.info(_MINE_AND_ALL, -1, -1).VMTEMPLATE, TEMPLATE)
+    if found is not None:
+        return int(found.ID)
     values = {
         "NAME": TEMPLATE,
         "CPU": "0.25",
@@ -102,10 +107,11 @@ def _template(one: Any) -> None:
     }
     number = int(one.template.allocate({"TEMPLATE": values}))
     one.template.chmod(number, -1, -1, -1, -1, -1, -1, 1, -1, -1)  # others may use it
+    return number
 
 
-def _account(one: Any, password: str) -> None:
-    """The product's account has what instantiating one template takes, and nothing more."""
+def _account(one: Any, password: str, rules: Iterable[tuple[int, int, int]]) -> None:
+    """The product's account may do what the rules say, and nothing more."""
     found = _find(one.userpool.info().USER, PRODUCT)
     group = _find(one.grouppool.info().GROUP, PRODUCT)
     group_id = int(group.ID) if group is not None else int(one.group.allocate(PRODUCT))
@@ -115,7 +121,7 @@ def _account(one: Any, password: str) -> None:
         user = int(found.ID)
         one.user.passwd(user, password)
     known = {(r.USER, r.RESOURCE, r.RIGHTS, r.ZONE) for r in one.acl.info().ACL}
-    for resource, rights, zone in RULES:
+    for resource, rights, zone in rules:
         rule = (f"{_INDIVIDUAL | user:x}", f"{resource:x}", f"{rights:x}", f"{zone:x}")
         if rule not in known:
             one.acl.addrule(*rule)

@@ -65,6 +65,14 @@ def connections(places: Places) -> dict[str, dict[str, Any]]:
             "password": icinga.password(places),
             "extra": {"ca_file": str(secrets / "icinga-ca.pem")},
         },
+        "snowmelt_airflow_db": {  # for `clean_up`: a task has no other way to Airflow's own tables
+            "conn_type": "postgres",
+            "host": "127.0.0.1",
+            "port": 5432,
+            "login": "airflow",
+            "password": secret(secrets / "postgres-airflow"),
+            "schema": "airflow",
+        },
     }
 
 

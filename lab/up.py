@@ -78,7 +78,11 @@ def _once_only(places: Places, image: Callable[[], Path]) -> list[Step]:
             _once(places, "certificates", lambda: puppetserver.certificates(places)),
         ),
         Step("image", lambda: f"{image().name}"),
-        Step("connections", lambda: connections.save(places), ("icinga", "knot", "certificates")),
+        Step(
+            "connections",
+            lambda: connections.save(places),
+            ("icinga", "knot", "certificates", "postgres"),
+        ),
     ]
     if not opennebula.available():
         return plain

@@ -107,8 +107,8 @@ class Beside:
         if mark.exists():
             return
         say("Airflow's database is being prepared")
-        self.run("-m", "lab.airflow.database")
         self.run("-m", "airflow", "db", "migrate")
+        self.run("-m", "lab.airflow.database")  # its limit would end a migration that starves
         mark.touch()
 
     def run(self, *arguments: str, quiet: bool = True) -> None:

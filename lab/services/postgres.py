@@ -42,9 +42,7 @@ where not exists (select from pg_roles where rolname = '{name}')\\gexec
 select 'create database {name} owner {name}'
 where not exists (select from pg_database where datname = '{name}')\\gexec
 """
-# A killed scheduler's open transaction would hold its row locks until the kernel notices.
 _SETTLE = """
-alter database airflow set idle_in_transaction_session_timeout = '15s';
 \\connect puppetdb
 create extension if not exists pg_trgm;
 """

@@ -27,6 +27,9 @@ subname = //127.0.0.1:5432/puppetdb
 username = puppetdb
 password = {password}
 gc-interval = 60
+node-ttl = 2d
+node-purge-ttl = 2d
+report-ttl = 7d
 maximum-pool-size = 8
 """
 _WEB = """\

@@ -77,5 +77,5 @@ def test_every_connection_answers_the_test_button(shop: Shop) -> None:
         answer = shop.airflow.test_connection(connection)
         said[connection["connection_id"]] = (answer["status"], answer["message"])
 
-    assert len(said) == 6
+    assert len(said) == 7
     assert {status for status, _ in said.values()} == {True}, said
