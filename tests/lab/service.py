@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -16,7 +16,6 @@ from lab.airflow.beside import Beside
 from lab.airflow.client import ENDED, Airflow, Task
 from lab.demo import world as worlds
 from lab.demo.follow import reasons
-from lab.demo.scene import DAG, SERVICE
 from lab.opennebula.switches import Switches
 from lab.settings import places
 
@@ -25,18 +24,25 @@ BUSY = frozenset({"running", "deferred"})
 
 
 @dataclass
-class Shop:
-    """The service under test, with the systems around it."""
+class Example:
+    """A service of the example catalogue under test, with the systems around it."""
 
     airflow: Airflow
     beside: Beside
     clicking: Clicking
+    name: ClassVar[str]
+    urls: ClassVar[tuple[str, ...]] = ()  # where clients find it; none: it has no balancer
+
+    @property
+    def dag(self) -> str:
+        """The DAG that moves it."""
+        return f"rollout_{self.name}"
 
     def world(self) -> worlds.World:
         return worlds.snapshot()
 
     def vms(self) -> tuple[worlds.Vm, ...]:
-        return worlds.vms_of(self.world(), SERVICE)
+        return worlds.vms_of(self.world(), self.name)
 
     def ensure(self, release: str) -> tuple[worlds.Vm, ...]:
         """Bring the service to *release*, which costs nothing when it is there. Return its VMs."""
@@ -53,20 +59,22 @@ class Shop:
 
     def roll(self, seconds: float = 400, **params: Any) -> tuple[str, str]:
         """Run a rollout to its end. Return its state and its run id."""
-        run_id = self.airflow.trigger(DAG, **params)
-        return self.airflow.wait_for_run(DAG, run_id, seconds), run_id
+        run_id = self.airflow.trigger(self.dag, **params)
+        return self.airflow.wait_for_run(self.dag, run_id, seconds), run_id
 
     def tasks(self, run_id: str) -> list[Task]:
-        return self.airflow.tasks(DAG, run_id)
+        return self.airflow.tasks(self.dag, run_id)
 
     def why(self, run_id: str) -> str:
         """Return the last log line of the task that failed first."""
-        return reasons(self.airflow, DAG, run_id)[0]
+        return reasons(self.airflow, self.dag, run_id)[0]
 
     def log(self, run_id: str, step: str) -> str:
         """Return all that a step has logged, of all VMs."""
         tasks = [task for task in self.tasks(run_id) if task.step == step and task.started]
-        return "\n".join(line for task in tasks for line in self.airflow.log(DAG, run_id, task))
+        return "\n".join(
+            line for task in tasks for line in self.airflow.log(self.dag, run_id, task)
+        )
 
     def wait_for_step(self, run_id: str, step: str, *, states: frozenset[str] = BUSY) -> Task:
         """Return a task of *step* as soon as it is in one of *states*."""
@@ -75,14 +83,17 @@ class Shop:
             found = [t for t in self.tasks(run_id) if t.step == step and t.state in states]
             if found:
                 return found[0]
-            assert self.airflow.state(DAG, run_id) not in ENDED, f"{run_id} ended before {step}"
+            assert self.airflow.state(self.dag, run_id) not in ENDED, (
+                f"{run_id} ended before {step}"
+            )
             time.sleep(0.1)
         raise TimeoutError(f"{step} was never in {states}")
 
     @contextmanager
     def under_load(self, clients: int = 120) -> Iterator[None]:
         """Let clients click meanwhile; not one of them may notice anything."""
-        with self.clicking("--clients", str(clients)) as load:
+        urls = [word for url in self.urls for word in ("--url", url)]
+        with self.clicking("--clients", str(clients), *urls) as load:
             time.sleep(3)
             yield
             time.sleep(2)
@@ -98,12 +109,32 @@ class Shop:
     def refusal(self, **params: Any) -> str:
         """Return what the API says to *params* that do not fit the form."""
         with pytest.raises(httpx.HTTPStatusError) as refused:
-            self.airflow.trigger(DAG, **params)
+            self.airflow.trigger(self.dag, **params)
         return f"{refused.value.response.status_code} {refused.value.response.text}"
+
+
+class Shop(Example):
+    """The service that most tests move."""
+
+    name = "shop"
+    urls = ("http://198.18.0.80/",)
+
+
+class Accounts(Example):
+    """The service that is rolled: one VM more than planned at a time."""
+
+    name = "accounts"
+    urls = ("http://198.18.0.81/",)
+
+
+class Worker(Example):
+    """The service without a balancer."""
+
+    name = "worker"
 
 
 def signed_more_than_once() -> list[str]:
     """Return the VMs for which the CA has ever signed a second certificate."""
     inventory = next(places().of("puppet").rglob("inventory.txt")).read_text()
     names = Counter(line.rpartition("/CN=")[2] for line in inventory.splitlines())
-    return [name for name, times in names.items() if times > 1 and name.startswith(SERVICE)]
+    return [name for name, times in names.items() if times > 1]
