@@ -38,13 +38,13 @@ class Budget:
     failures: int
 
     @classmethod
-    def of(cls, budgets: Budgets, failures: int) -> Budget:
-        """Return the budgets of `fleet.yaml`, with the failures settled to a number."""
+    def of(cls, budgets: Budgets, plan: RotationPlan) -> Budget:
+        """Return the budgets of `fleet.yaml`, with what the plan of the day has settled."""
         return cls(
-            services=budgets.services,
+            services=plan.at_once or budgets.services,
             vms_above_plan=budgets.vms_above_plan,
             vms_waiting=budgets.vms_waiting,
-            failures=failures,
+            failures=plan.failures,
         )
 
 

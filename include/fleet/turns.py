@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Literal, Self
@@ -54,8 +54,13 @@ class RotationPlan:
     began: float  # epoch seconds
     ends: float  # after this nothing starts
     failures: int  # at which nothing more is started
+    at_once: int = 0  # services under way at once; 0: as many as the fleet's budget says
     turns: tuple[Turn, ...] = ()
     left: tuple[Left, ...] = ()
+
+    def limited(self, *, failures: int | None, at_once: int | None) -> Self:
+        """Return the plan with the limits that somebody asked for in place of the fleet's."""
+        return replace(self, failures=failures or self.failures, at_once=at_once or self.at_once)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain data."""

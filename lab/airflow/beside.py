@@ -17,7 +17,7 @@ from lab.airflow.supervise import AirflowSupervisor
 from lab.airflow.wait import until
 
 CA_LANE = 4  # steps at once; each has the CA for some 50 ms of its second or two
-API_UP_S = 120.0  # 15 s on two idle cores, plus 10 s of compiling at the very first start
+API_UP_S = 300.0  # 15 s on two idle cores, 10 s more at the very first start; minutes if starved
 
 
 class StartError(Exception):

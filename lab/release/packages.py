@@ -83,6 +83,7 @@ RELEASES = (
     Release("shop", "1.4", {"error_every": "50", "crowd": "62"}),  # fails under load only
     Release("accounts", "1.0"),
     Release("accounts", "1.1"),
+    Release("accounts", "1.2", {"fail_health_after": "3"}),
     _worker("1.0"),
     _worker("1.1"),
 )

@@ -33,6 +33,8 @@ def rotation_params() -> dict[str, Param]:
             title="Again",
             description="Try services once more whose rotation has failed today.",
         ),
+        "at_once": _limit("Services at once", "How many are under way at once."),
+        "failures": _limit("Failures", "After how many failed services nothing more is started."),
         "day": Param(
             None,
             type=["null", "string"],
@@ -44,3 +46,13 @@ def rotation_params() -> dict[str, Param]:
             False, type="boolean", title="Dry run", description="Print the plan, start nothing."
         ),
     }
+
+
+def _limit(title: str, description: str) -> Param:
+    return Param(
+        None,
+        type=["null", "integer"],
+        minimum=1,
+        title=title,
+        description=f"{description} Empty: as `fleet.yaml` says.",
+    )

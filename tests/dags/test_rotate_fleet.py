@@ -91,7 +91,12 @@ def test_the_form_takes_services_of_the_catalogue_only(catalogue: Catalogue) -> 
     params.update({"services": ["shop"], "again": True, "day": "2026-11-24"})
     assert params.validate()["services"] == ["shop"]
 
-    for wrong in ({"services": ["nope"]}, {"day": "today"}, {"day": "2026-11-24\n"}):
+    for wrong in (
+        {"services": ["nope"]},
+        {"day": "today"},
+        {"day": "2026-11-24\n"},
+        {"at_once": 0},
+    ):
         params = deepcopy(parsed().params)
         with pytest.raises(ParamValidationError):
             params.update(wrong)

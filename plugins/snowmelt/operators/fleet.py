@@ -56,7 +56,7 @@ class PlanRotation(BaseOperator):
             in_use=slots_in_use(services.values()),
             spread=_is_daily(run) if spread is None else spread,
             again=self._again(day, list(services), run.run_id) if params["again"] else None,
-        )
+        ).limited(failures=params["failures"], at_once=params["at_once"])
         self.log.info("%s", as_markdown(plan))
         if params["dry_run"]:
             self.log.info("dry run: nothing is started")
@@ -102,7 +102,7 @@ class RotateServices(WaitOperator):
     def _turn(self, context: Context, states: States) -> Any:
         """Start what may start, then wait until there is something to do again."""
         plan = RotationPlan.from_json(self.plan)
-        budget = Budget.of(settled_fleet().budgets, plan.failures)
+        budget = Budget.of(settled_fleet().budgets, plan)
         decision, seen = look_and_decide(plan, budget, states, time.time())
         for service in decision.failed:
             if states.get(service) != seen[service]:

@@ -141,9 +141,18 @@ def test_what_has_ended_is_never_started_again() -> None:
 
 
 def test_the_budgets_are_those_of_the_file() -> None:
-    found = Budget.of(Budgets(services=2, vms_above_plan=7, vms_waiting=5), failures=4)
+    plan = RotationPlan(day="2026-11-24", began=NOON, ends=NOON + 100, failures=4)
+    file = Budgets(services=2, vms_above_plan=7, vms_waiting=5)
 
-    assert found == Budget(services=2, vms_above_plan=7, vms_waiting=5, failures=4)
+    assert Budget.of(file, plan) == Budget(services=2, vms_above_plan=7, vms_waiting=5, failures=4)
+    assert Budget.of(file, plan.limited(failures=None, at_once=None)) == Budget.of(file, plan)
+
+
+def test_what_one_run_was_asked_for_goes_before_the_file() -> None:
+    plan = RotationPlan(day="2026-11-24", began=NOON, ends=NOON + 100, failures=4)
+    found = Budget.of(Budgets(services=10), plan.limited(failures=1, at_once=2))
+
+    assert (found.services, found.failures) == (2, 1)
 
 
 @settings(max_examples=60, deadline=None)

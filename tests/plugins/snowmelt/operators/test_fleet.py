@@ -54,7 +54,14 @@ def with_vms(world: FakeWorld, *names: str) -> None:
 
 def context(world: FakeWorld, ti: Ti | None = None, **params: Any) -> Any:
     """Return the context of a run of `rotate_fleet` that somebody started now."""
-    given = {"services": None, "spread": None, "again": False, "day": None, "dry_run": False}
+    given: dict[str, Any] = {
+        "services": None,
+        "spread": None,
+        "again": False,
+        "day": None,
+        "dry_run": False,
+    }
+    given.update(failures=None, at_once=None)
     ti = ti or Ti(dag_id="rotate_fleet")
     now = datetime.fromtimestamp(world.clock.now, UTC)
     dag_run = SimpleNamespace(dag_id=ti.dag_id, run_id=ti.run_id, run_after=now, run_type="manual")
@@ -110,6 +117,19 @@ def test_services_wait_for_their_turn(world: FakeWorld, catalogue: Catalogue) ->
         assert sum(moment <= other < moment + 60 for other in begun) <= 2
     assert len(begun) == 5
     assert world.clock.now - began < 3 * 60 + 20
+
+
+def test_a_run_may_be_given_tighter_limits_than_the_fleet(
+    world: FakeWorld, catalogue: Catalogue
+) -> None:
+    catalogue("a", "b")
+    with_vms(world, "a", "b")
+    world.new_runs_end_s, world.failing = 60.0, {"rollout_a": "no such image"}
+
+    with pytest.raises(Refused, match="b was not started: the failure budget is spent"):
+        run(rotate(planned(world, failures=1, at_once=1)), context(world))
+
+    assert started(world) == ["a"]
 
 
 def test_a_rotation_that_is_killed_and_started_again_rebuilds_nothing_twice(

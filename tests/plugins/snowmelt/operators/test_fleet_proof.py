@@ -85,7 +85,14 @@ def rebuilt(world: FakeWorld) -> None:
 
 
 def context(world: FakeWorld, day: str = DAY, held: Any = None, **params: Any) -> Any:
-    asked = {"services": None, "spread": None, "again": False, "day": day, "dry_run": False}
+    asked: dict[str, Any] = {
+        "services": None,
+        "spread": None,
+        "again": False,
+        "day": day,
+        "dry_run": False,
+    }
+    asked.update(failures=None, at_once=None)
     ti = Ti(dag_id="rotate_fleet", pulled={"rotate": held})
     now = datetime.fromtimestamp(world.clock.now, UTC)
     dag_run = SimpleNamespace(dag_id=ti.dag_id, run_id=ti.run_id, run_after=now, run_type="manual")
