@@ -18,7 +18,8 @@ from lab.demo import world as worlds
 from lab.demo.scene import DAG
 from lab.load.process import Load, clicking
 from lab.settings import CHECKOUT
-from tests.lab.service import Shop
+from tests.lab.fleet import Fleet
+from tests.lab.service import Accounts, Example, Shop, Worker
 
 Clicking = Callable[..., AbstractContextManager[Load]]
 
@@ -73,3 +74,20 @@ def rolled(airflow: Airflow) -> Callable[..., tuple[str, str]]:
 def shop(airflow: Airflow, beside: Beside, load: Clicking) -> Shop:
     """The example service, with the systems around it."""
     return Shop(airflow, beside, load)
+
+
+@pytest.fixture
+def accounts(airflow: Airflow, beside: Beside, load: Clicking) -> Accounts:
+    """The example service that is rolled, with the systems around it."""
+    return Accounts(airflow, beside, load)
+
+
+@pytest.fixture(scope="module")
+def fleet(airflow: Airflow, beside: Beside) -> Iterator[Fleet]:
+    """The three services of the catalogue, all up, and the rotation switched on."""
+    kinds: tuple[type[Example], ...] = (Accounts, Shop, Worker)
+    fleet = Fleet(airflow, beside, [kind(airflow, beside, clicking) for kind in kinds])
+    airflow.wait_for_dag("rotate_fleet")
+    fleet.bring_up()
+    with fleet.switched_on():
+        yield fleet

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,8 +16,10 @@ import pytest
 
 from lab.airflow.beside import Beside
 from lab.airflow.client import ENDED, Airflow, Task
+from lab.demo import probes
 from lab.demo import world as worlds
 from lab.demo.follow import reasons
+from lab.inside import enter
 from lab.opennebula.switches import Switches
 from lab.settings import places
 
@@ -131,6 +135,19 @@ class Worker(Example):
     """The service without a balancer."""
 
     name = "worker"
+
+
+def most_at_once(vms: Iterable[worlds.Vm]) -> int:
+    """Return how many of *vms* there were at the same time; OpenNebula remembers those gone."""
+    ids = [vm.vm_id for vm in vms]
+    with ThreadPoolExecutor(max_workers=1, initializer=enter) as pool:
+        spans = pool.submit(lambda: [_life(probes.cloud(places()), each) for each in ids]).result()
+    return max(sum(a <= moment < b for a, b in spans) for moment, _ in spans)
+
+
+def _life(one: Any, vm_id: int) -> tuple[float, float]:
+    vm = one.vm.info(vm_id)
+    return float(vm.STIME), float(vm.ETIME) or math.inf
 
 
 def signed_more_than_once() -> list[str]:

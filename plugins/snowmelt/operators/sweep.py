@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.facts import CloudVm
-from include.planner import Plan, PlanError, roll_back, taken_back
-from snowmelt.errors import Busy, Refused, SnowmeltError
+from include.planner import CannotSee, Plan, PlanError, roll_back, taken_back
+from snowmelt.errors import Busy, Refused, SnowmeltError, Unreachable
 from snowmelt.failures import failed_steps, places
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.identity import retirements
@@ -150,6 +150,8 @@ class RollBack(Sweep):
         self._settle_part(context)
         try:
             moves = roll_back(self.service, self.plan, look(self.service), places(failed))
+        except CannotSee as error:
+            raise Unreachable(str(error)) from error
         except PlanError as error:
             raise Refused(str(error)) from error
         for move in moves:

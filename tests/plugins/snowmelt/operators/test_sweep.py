@@ -222,6 +222,18 @@ def test_a_vm_that_never_goes_is_told_and_tried_again(world: FakeWorld) -> None:
     assert not isinstance(told.value, Refused)
 
 
+def test_a_system_that_does_not_answer_just_now_is_asked_again(world: FakeWorld) -> None:
+    """What it knows decides about the way back; to give up would leave the new VMs for good."""
+    rollout = failed_run(world)
+    world.fail("certificates", Unreachable("connection refused"))
+
+    with pytest.raises(Unreachable, match="connection refused") as told:
+        undo(rollout)
+    assert not isinstance(told.value, Refused)
+    undo(rollout)
+    assert as_before(world)
+
+
 def test_connections_that_close_a_moment_later(world: FakeWorld) -> None:
     rollout = failed_run(world)
     world.idle_connections = 1
