@@ -96,7 +96,8 @@ class Beside:
     def _make_folders(self) -> None:
         for folder in self.place.folders():
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for folder in (self.place.home, self.place.root / "tmp", self.place.cache / "pycache"):
+        ours = (self.place.home, self.place.requests, self.place.root / "tmp")
+        for folder in (*ours, self.place.cache / "pycache"):
             os.chown(folder, LAB_UID, LAB_UID)
         self.place.secrets.chmod(0o700)
         os.chown(self.place.secrets, LAB_UID, LAB_UID)

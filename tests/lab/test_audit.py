@@ -18,15 +18,19 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from include.facts import VmSpec
+from include.image_facts import ImageSpec
 from include.verdict import Outcome
 from lab.airflow.client import Airflow
 from lab.demo import world as worlds
 from lab.demo.probes import cloud as admin
+from lab.opennebula.drivers import machine_name
 from lab.settings import places
+from lab.vm import Machines
 from snowmelt.hooks.haproxy import HaproxyHook
 from snowmelt.hooks.icinga2 import Icinga2Hook
 from snowmelt.hooks.nameserver import NameServerHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
+from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from tests.lab.service import Shop
@@ -39,6 +43,9 @@ ROLLOUT = "q2w4e7r"
 NAME, REQUESTED, ONE_WAY, OTHER_WAY, HELD = (f"shop-{ROLLOUT}-{slot}" for slot in range(5))
 ZONE = "lab.test"
 LEASE = "198.18.0.190"
+IMAGE = ImageSpec(
+    family="debian-12", version="planted", path="/no/such/image", app=None, datastore_id=1
+)
 
 
 def fqdn(name: str) -> str:
@@ -66,6 +73,9 @@ def sweep() -> None:
     NameServerHook().remove_address(fqdn("by-hand"), None)
     NameServerHook().remove_address(fqdn("shop-staging-0"), None)
     Icinga2Hook().remove_host(fqdn("by-hand"))
+    for image in OpenNebulaImagesHook().images():
+        if image.name == IMAGE.name:
+            OpenNebulaImagesHook().remove_image(image.image_id)
     admin(places()).vn.release(network_id(), f'LEASES=[IP="{LEASE}"]')
 
 
@@ -86,6 +96,7 @@ def plant_orphans() -> None:
     )
     HaproxyHook().ensure_member("shop", NAME, "198.18.0.240", 8080)
     leave_on_hold(HELD)
+    OpenNebulaImagesHook().ensure_image(IMAGE)
 
 
 def make_by_hand() -> None:
@@ -205,6 +216,8 @@ def test_an_orphan_of_each_kind_goes_and_what_people_made_stays(
         f"balancer: member {NAME} of pool shop",
     } <= safe(found)
     assert any(thing.endswith(HELD) for thing in safe(found))
+    (image,) = (thing for thing in found if thing.endswith(IMAGE.name))
+    assert found[image]["why_not"].startswith("clean_up removes it")
     assert not found[f"OpenNebula: lease {LEASE} of network lab"]["safe"]
     assert not found["balancer: member by-hand of pool shop"]["safe"]
     assert not found[f"DNS: {fqdn('shop-staging-0')} = 198.18.0.244"]["safe"]
@@ -215,20 +228,50 @@ def test_an_orphan_of_each_kind_goes_and_what_people_made_stays(
     assert safe(auditor.found()) == set()
 
 
-def test_drift_of_a_living_vm_is_mended_in_place(
+def test_drift_of_each_kind_is_found_and_mended_in_place_where_it_can_be(
     shop: Shop, auditor: Auditor, inside: Inside
 ) -> None:
     (first, second), _ = shop.serving()
     before = worlds.snapshot()
-    server = NameServerHook()
-    inside(lambda: server._remove(dns.name.from_text(first.fqdn), "A", first.address))
-    pointer = dns.reversename.from_address(second.address)
-    inside(lambda: server._remove(pointer, "PTR", f"{second.fqdn}."))
-    inside(lambda: Icinga2Hook().remove_host(first.fqdn))
+    inside(lambda: disturb(first, second))
+    inside(lambda: PuppetDbHook().deactivate(second.fqdn))
+    inside(lambda: HaproxyHook().drain("shop", first.name))
 
-    auditor(repair=True)
+    found = auditor.found(services=["shop"])
+    mends = {thing: finding["repair"] for thing, finding in found.items() if finding["service"]}
+    assert mends == {
+        f"DNS: {first.fqdn} = {first.address}": "publish names",
+        f"DNS: {second.fqdn} = {second.address}": "publish names",
+        f"monitoring: host {first.fqdn}": "monitor VM",
+        f"monitoring: host {second.fqdn}": "monitor VM",
+        f"balancer: member {first.name} of pool shop": "rollout",
+        f"PuppetDB: node {second.fqdn}": "replace VM",
+    }
+
+    inside(lambda: HaproxyHook().undrain("shop", first.name))
+    tell_puppetdb(second)
+    inside(lambda: until(lambda: PuppetDbHook().known(second.fqdn), 60))
+    auditor(repair=True)  # what is left needs no new VM
 
     assert worlds.changes(before, worlds.snapshot()) == []
+
+
+def disturb(first: worlds.Vm, second: worlds.Vm) -> None:
+    """Let the name server and monitoring know two living VMs wrongly, each in another way."""
+    server, monitoring = NameServerHook(), Icinga2Hook()
+    server._remove(dns.name.from_text(first.fqdn), "A", first.address)
+    server._remove(dns.reversename.from_address(second.address), "PTR", f"{second.fqdn}.")
+    monitoring.remove_host(first.fqdn)
+    monitoring.remove_host(second.fqdn)
+    variables = {"snowmelt_service": "shop"}
+    monitoring.ensure_host(second.fqdn, "198.18.0.245", "snowmelt-vm", variables)
+
+
+def tell_puppetdb(vm: worlds.Vm) -> None:
+    """Let a VM upload its facts now, which makes it an active node again."""
+    machine, start = machine_name(vm.vm_id), ["systemctl", "start", "snowmelt-inventory"]
+    done = Machines(places().vms).run(machine, start, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_vm_that_lost_its_certificate_is_replaced_with_no_effect_outside(
