@@ -26,6 +26,7 @@ def trial_service(service: Service, catalogue: Collection[str]) -> Service:
     changes = {
         "name": name,
         "replicas": 1,
+        "strategy": "blue_green",  # a window over one VM has no size that is allowed
         "surge": None,
         "max_unavailable": 0,
         "monitoring": None,

@@ -23,6 +23,12 @@ def test_a_trial_is_as_its_service_but_takes_no_traffic() -> None:
     assert (trial.puppet, trial.opennebula, trial.dns) == (SHOP.puppet, SHOP.opennebula, SHOP.dns)
 
 
+def test_a_service_that_rolls_can_be_tried_too() -> None:
+    rolling = shop(strategy="rolling", surge=1, max_unavailable=0)
+
+    assert trial_service(rolling, ["shop"]).strategy == "blue_green"
+
+
 def test_a_long_name_still_makes_a_certname_that_fits() -> None:
     long = shop(name="a" * 40)
     trial = trial_service(long, [long.name])
