@@ -93,7 +93,8 @@ class Fleet:
         """Let a VM that is older than the site's setting hear of it from Puppet."""
         if "accounts_url" in inside(vm, "cat /etc/shop-app/site.conf"):
             return
-        inside(vm, "puppet agent --onetime --no-daemonize --verbose")
+        who = f"--certname {vm.fqdn} --server puppet.lab.test"
+        inside(vm, f"puppet agent --onetime --no-daemonize {who}")
         back = lambda: f"shop {vm.name} {vm.address} UP" in worlds.snapshot()["members"]  # noqa: E731
         until(back, 60, f"{vm.name} serves again", every=1)
 
