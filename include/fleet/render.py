@@ -17,6 +17,8 @@ def _lines(plan: RotationPlan) -> Iterator[str]:
     vms = sum(turn.slots for turn in plan.turns)
     yield f"### Rotation of {plan.day}: {len(plan.turns)} services, {vms} VMs"
     yield f"No service starts after {plan.failures} have failed, nor after {_clock(plan.ends)} UTC."
+    if plan.at_once:
+        yield f"At most {plan.at_once} at once."
     if plan.turns:
         yield from ("", "| from (UTC) | service | VMs | run |", "|---|---|---|---|")
     for turn in plan.turns:

@@ -32,6 +32,12 @@ WATCHFULNESS = {
     "TRIGGERER__JOB_HEARTBEAT_SEC": "2",
 }
 
+# What is only slow on a starved machine is not dead: the defaults are 5 and 30.
+PATIENCE = {
+    "WORKERS__EXECUTION_API_TIMEOUT": "60",
+    "CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+}
+
 MANNERS = {
     "CORE__EXECUTOR": "LocalExecutor",
     "CORE__LOAD_EXAMPLES": "False",
@@ -64,7 +70,7 @@ def environment(place: Place, secrets: Secrets, *, ui_port: int) -> dict[str, st
         "CORE__PLUGINS_FOLDER": str(place.mount / "plugins"),
         "API__BASE_URL": f"http://127.0.0.1:{ui_port}",
     }
-    settings = PACE | WATCHFULNESS | MANNERS | private(secrets) | folders
+    settings = PACE | WATCHFULNESS | PATIENCE | MANNERS | private(secrets) | folders
     return {f"AIRFLOW__{name}": value for name, value in settings.items()} | {
         "AIRFLOW_HOME": str(place.home),
         "SNOWMELT_REQUESTS": str(place.requests),
