@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+from datetime import datetime
 from pathlib import Path
 
 # The bench has a network and a folder of its own, which `lab.settings` reads when it is imported.
@@ -13,8 +14,8 @@ os.environ["SNOWMELT_LAB_NETNS"] = "bench"
 os.environ["SNOWMELT_LAB_STATE"] = os.environ.get("SNOWMELT_BENCH", "/var/lib/snowmelt-bench")
 os.environ["SNOWMELT_LAB_CACHE"] = f"{os.environ['SNOWMELT_LAB_STATE']}-cache"
 
-from lab.bench import measure
-from lab.bench.report import table, write
+from lab.bench.measure import Bench
+from lab.bench.report import table, whole, write
 from lab.settings import CHECKOUT
 
 PARTS = ("parse", "deploy", "rotation")
@@ -30,17 +31,30 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def say(text: str) -> None:
+    """Tell how far it is."""
+    print(f"{datetime.now().astimezone():%H:%M:%S} {text}", flush=True)
+
+
 def main() -> int:
-    """Measure and report. The figures are no test: a slow machine does not fail."""
+    """Measure and report, also what little there is when something fails.
+
+    The figures are no test: a slow machine does not fail, a part that did not get to its end does.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # and take everything down first
     given = options()
-    found = measure.measure(
-        given.vms, given.speed, given.parts, lambda text: print(text, flush=True)
-    )
-    write(given.out, found)
-    print(table(found))
-    print(f"written to {given.out}")
-    return 0
+    machine = {"cpus": os.cpu_count(), "load_before": os.getloadavg()}
+    say(f"{machine['cpus']} cores, load {os.getloadavg()[0]:.1f} before it began")
+    bench = Bench(given.vms, given.speed, say)
+    try:
+        bench.measure(given.parts)
+    finally:
+        asked = {"vms": given.vms, "speed": given.speed, **machine}
+        found = whole({**asked, **bench.found}, bench.errors)
+        write(given.out, found)
+        print(table(found))
+        print(f"written to {given.out}")
+    return 1 if bench.errors else 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import heapq
 from dataclasses import dataclass
 
 from lab.bench.guests import Waits
@@ -54,14 +54,19 @@ def chain_s(shape: Shape, waits: Waits) -> float:
 
 
 def floor_s(shape: Shape, waits: Waits, budget: Budget) -> float:
-    """The whole fleet: the narrowest of the budgets decides.
+    """The whole fleet, each service as soon as the budgets have room for it.
 
-    Few VMs may wait for OpenNebula at once: they boot in turns, and the last service still has the
-    rest of its chain before it. Few services may be under way at once: they take turns as well.
+    A service is under way for its whole chain, and its VMs wait for OpenNebula until they run.
     """
-    chain = chain_s(shape, waits)
-    turns = math.ceil(shape.vms / max(budget.vms_waiting, shape.replicas))
-    booting = turns * boot_s(waits) + chain - boot_s(waits)
-    beside = min(budget.services, max(1, budget.vms_above_plan // shape.replicas))
-    rolling = math.ceil(shape.services / beside) * chain
-    return max(booting, rolling)
+    beside = max(1, min(budget.services, budget.vms_above_plan // shape.replicas))
+    booting = max(1, budget.vms_waiting // shape.replicas)
+    under_way: list[float] = []  # when each service that is under way ends
+    waiting: list[float] = []  # when the VMs of each that waits for OpenNebula run
+    now = 0.0
+    for _ in range(shape.services):
+        for room, busy in ((beside, under_way), (booting, waiting)):
+            if len(busy) == room:
+                now = max(now, heapq.heappop(busy))
+        heapq.heappush(under_way, now + chain_s(shape, waits))
+        heapq.heappush(waiting, now + boot_s(waits))
+    return max(under_way)

@@ -47,7 +47,7 @@ class Icinga:
         return Answer(body={"results": [{"code": 200}]})
 
     def _reschedule(self, body: Any) -> Answer:
-        host = self._hosts.get(body["filter_vars"]["name"])
+        host = self._hosts.get(body["host"])
         if host is None:
             return Answer(404, {"results": []})
         host["due"] = host["due"] or time.time() + self.check_s

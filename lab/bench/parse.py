@@ -40,7 +40,13 @@ def parse_s(services: int) -> float:
         }
         command = [sys.executable, "-c", _PARSE, str(CHECKOUT / "dags" / "rollout.py")]
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, cwd=folder
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+            timeout=600,
         )
     if done.returncode:
         raise RuntimeError(f"parsing {services} services: {done.stderr.strip()[-2000:]}")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from lab.bench.calls import Calls
 from lab.bench.catalogue import write_catalogue
 from lab.bench.floor import Budget, Shape, chain_s, floor_s
 from lab.bench.guests import Waits
+from lab.bench.measure import Bench
 from lab.settings import places
 
 WAITS = Waits()
@@ -31,16 +33,29 @@ def test_one_services_floor_is_its_chain() -> None:
 
 
 def test_few_vms_waiting_at_once_make_the_fleet_boot_in_turns() -> None:
-    """1,000 VMs, 30 at a time, 95 s each: 34 turns; the last service goes on for 118 s."""
+    """7 services of 4 at a time, 95 s each: 36 turns; the last service goes on for 118 s."""
     wide = Budget(services=1000, vms_above_plan=1000, vms_waiting=30)
 
-    assert floor_s(Shape(services=250, replicas=4), WAITS, wide) == 34 * 95 + 118
+    assert floor_s(Shape(services=250, replicas=4), WAITS, wide) == 36 * 95 + 118
 
 
 def test_few_services_at_once_take_turns() -> None:
     narrow = Budget(services=10, vms_above_plan=40, vms_waiting=1000)
 
     assert floor_s(Shape(services=250, replicas=4), WAITS, narrow) == 25 * 213
+
+
+def test_both_budgets_together_keep_a_fleet_longer_than_each_of_them() -> None:
+    """Five services boot at a time, so the second five of each ten are 95 s behind."""
+    floor = floor_s(Shape(services=250, replicas=4), WAITS, Budget())
+
+    assert floor == 24 * 213 + 95 + 213
+
+
+def test_a_service_larger_than_a_budget_goes_alone() -> None:
+    large = Shape(services=2, replicas=50)
+
+    assert floor_s(large, WAITS, Budget()) == 2 * chain_s(large, WAITS)
 
 
 def test_the_floors_budgets_are_those_of_the_product() -> None:
@@ -80,17 +95,40 @@ def test_calls_are_told_per_vm_and_by_what_they_change() -> None:
 
 
 def test_the_report_is_written_and_shown(tmp_path: Path) -> None:
-    """What was not measured is left out, and stands nowhere as a zero."""
+    """What was not measured is null in the file, a dash in the table, and nowhere a zero."""
     calls = {"nameserver": {"calls": {"update": 4}, "mutating": 4, "peak_connections": 1}}
-    found = {"parse_500_s": 3.21, **report.calls(calls, vms=2)}
+    measured = {"parse_500_s": 3.21, "deploy_ratio": 1.4, **report.calls(calls, vms=2)}
+    found = report.whole(measured, {"rotation": "TimeoutError: in vain"})
     report.write(tmp_path / "bench" / "report.json", found)
 
-    lines = report.table(found).splitlines()
+    lines = [line.split() for line in report.table(found).splitlines()]
 
-    assert json.loads((tmp_path / "bench" / "report.json").read_text()) == found
-    assert any(line.split()[-3:] == ["3.2", "≤", "5"] for line in lines)
-    assert any(line.split() == ["nameserver", "2.0", "2.0", "1"] for line in lines)
-    assert "bare script" not in "".join(lines)
+    written = json.loads((tmp_path / "bench" / "report.json").read_text())
+    assert set(report.FIGURES) <= set(written)
+    assert written["rotation_ratio"] is None
+    assert written["errors"] == {"rotation": "TimeoutError: in vain"}
+    assert ["500", "services", "are", "parsed", "in,", "seconds", "3.2", "≤", "5"] in lines
+    assert any(line[-4:] == ["1.40", "≤", "1.3", "MISSED"] for line in lines)
+    assert any(line[-3:] == ["–", "≤", "1.25"] for line in lines)
+    assert ["nameserver", "2.0", "2.0", "1"] in lines
+    assert ["rotation", "FAILED:", "TimeoutError:", "in", "vain"] in lines
+
+
+def test_a_part_that_fails_leaves_the_others_their_figures() -> None:
+    """And what it had found until then."""
+    said: list[str] = []
+    bench = Bench(vms=12, speed=1.0, say=said.append)
+
+    def half() -> dict[str, Any]:
+        bench.note({"services_rotated": 2})
+        raise TimeoutError("in vain")
+
+    bench.try_to("rotation", half)
+    bench.try_to("parse", lambda: {"parse_500_s": 3.0})
+
+    assert bench.found == {"services_rotated": 2, "parse_500_s": 3.0}
+    assert bench.errors == {"rotation": "TimeoutError: in vain"}
+    assert "rotation FAILED: TimeoutError: in vain" in said
 
 
 def test_the_cost_of_a_process_has_that_of_its_dead_children() -> None:

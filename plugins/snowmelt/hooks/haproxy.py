@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -31,13 +31,14 @@ from snowmelt.hooks.haproxy_text import (
     used_sessions,
 )
 
-# Checked every 0.5 s, two good ones make it up. Weight 0 until its state is known, see `_join`.
+# Checked every 0.5 s, two good ones make it up. Weight 0 until its state is known, see `_joining`.
 _CHECK = "check inter 500ms fastinter 200ms rise 2 fall 2 weight 0 pool-purge-delay 1s"
 _WEIGHT = 100
 # A name becomes part of a command line, where ";" and line ends begin the next command.
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")
-_CLEARED_AT_ONCE = 200  # a command line has to fit into tune.bufsize, 16 KiB
+_ON_ONE_LINE = 200  # commands: a line has to fit into tune.bufsize, 16 KiB
+_CLEAR = "clear table"  # not logged: the keys are the cookies of people
 # What `ask` gets back when a command did its work.
 _DONE = frozenset({"", "New server registered.", "Server deleted."})
 
@@ -110,7 +111,7 @@ class HaproxyHook(Balancer):
         """Give it no new sessions; whoever has its cookie keeps coming."""
         if self._row(pool, name)["status"].startswith("DRAIN"):
             return Outcome.UNCHANGED
-        self._server(pool, name, "state drain")
+        self._do(_set(pool, name, "state drain"))
         return Outcome.REMOVED
 
     def undrain(self, pool: str, name: str) -> Outcome:
@@ -120,63 +121,50 @@ class HaproxyHook(Balancer):
         if state == "up":
             return Outcome.UNCHANGED
         if state == "maint" or row["check_status"] in NOT_CHECKED:
-            self._join(pool, name)
+            self._do(*_joining(pool, name))
         else:  # a drained server that fails its check shows as down, so this is for all the rest
             # A configuration written while it was drained has it with weight 0.
-            self._server(pool, name, f"weight {_WEIGHT}")
-            self._server(pool, name, "state ready")
+            self._do(_set(pool, name, f"weight {_WEIGHT}"), _set(pool, name, "state ready"))
         return Outcome.CREATED
 
     def remove_member(self, pool: str, name: str, cut: bool = False) -> Outcome:
         """Take it out; *cut* closes its connections first. `Busy` while connections remain."""
-        if _checked(name) not in self._rows(pool):
-            return Outcome.UNCHANGED
+        there = _checked(name) in self._rows(pool)
+        commands = [*self._forgetting(pool, name)]
+        if there:
+            cutting = [f"shutdown sessions server {pool}/{name}"] if cut else []
+            commands = [_set(pool, name, "state maint"), *cutting, *commands]
+            commands.append(f"del server {pool}/{name}")
         try:
-            self._server(pool, name, "state maint")
-            if cut:
-                self._do(f"shutdown sessions server {pool}/{name}")
-            self._forget_sessions(pool, name)
-            self._do(f"del server {pool}/{name}")
+            for first in range(0, len(commands), _ON_ONE_LINE):
+                self._do(*commands[first : first + _ON_ONE_LINE])
         except Missing:
             return Outcome.UNCHANGED  # another try of the same task was faster
-        return Outcome.REMOVED
+        return Outcome.REMOVED if there else Outcome.UNCHANGED
 
-    def _forget_sessions(self, pool: str, name: str) -> None:
-        """Clear the stick-table of a member that goes: its entries would outlive it by `expire`.
+    def _forgetting(self, pool: str, name: str) -> Iterator[str]:
+        """Yield what clears the stick-table of a member: its entries would outlive it by `expire`.
 
         By key, not by `data.server_id`: ids are given again, and after a reload an entry may still
-        have the one that its server had before.
+        have the one that its server had before. An entry in use is not cleared: the try that finds
+        the member gone asks again.
         """
-        keys = sticky_keys(self._table(pool), name)
-        for first in range(0, len(keys), _CLEARED_AT_ONCE):
-            some = keys[first : first + _CLEARED_AT_ONCE]
-            answer = ask(self._connect, ";".join(f"clear table {pool} key {key}" for key in some))
-            if answer.strip():
-                raise error_for(answer.strip())
-        self.log.info("HAProxy: %d sessions of %s/%s forgotten", len(keys), pool, name)
+        for key in sticky_keys(self._table(pool), name):
+            yield f"{_CLEAR} {pool} key {key}"
 
     def _add(self, pool: str, name: str, address: str, port: int) -> Outcome:
+        """Add it and let it join, on one line.
+
+        HAProxy goes on after a command that fails. Where another try of the same task was faster,
+        the rest of the line makes that member, which is a moment old, prove its health once more.
+        """
         if not _ADDRESS.fullmatch(address):
             raise Refused(f"{address!r} is no address")
         try:
-            self._do(f"add server {pool}/{name} {address}:{port} {_CHECK}")
+            self._do(f"add server {pool}/{name} {address}:{port} {_CHECK}", *_joining(pool, name))
         except Conflict:
-            # Another try of the same task was faster: the look decides whether it is ours.
-            return self.ensure_member(pool, name, address, port)
-        self._join(pool, name)
+            return self.ensure_member(pool, name, address, port)  # the look says whose it is
         return Outcome.CREATED
-
-    def _join(self, pool: str, name: str) -> None:
-        """Let it take part as soon as its check passes, and not one request earlier.
-
-        A server that leaves maintenance counts as up until its first check fails; with weight 0
-        it gets nothing in that moment, and "health down" then makes the check decide.
-        """
-        self._server(pool, name, "weight 0")
-        self._do(f"enable health {pool}/{name}")
-        self._server(pool, name, "state ready")
-        self._server(pool, name, "health down")
-        self._server(pool, name, f"weight {_WEIGHT}")
 
     def _row(self, pool: str, name: str) -> Row:
         rows = self._rows(pool)
@@ -199,14 +187,17 @@ class HaproxyHook(Balancer):
             return ""  # a pool without sticky sessions
         raise error
 
-    def _server(self, pool: str, name: str, change: str) -> None:
-        self._do(f"set server {_checked(pool)}/{_checked(name)} {change}")
-
-    def _do(self, command: str) -> None:
-        answer = ask(self._connect, command).strip()
-        if answer not in _DONE:
-            raise error_for(answer)
-        self.log.info("HAProxy: %s", command)
+    def _do(self, *commands: str) -> None:
+        """Do these on one line, in order. HAProxy does each of them, whatever the others answer."""
+        answer = ask(self._connect, ";".join(commands))
+        # where an answer ends is not marked: each line of all of them is judged
+        wrong = [line for line in answer.splitlines() if line.strip() not in _DONE]
+        if wrong:
+            raise error_for(wrong[0])
+        told = [command for command in commands if not command.startswith(_CLEAR)]
+        self.log.info(
+            "HAProxy: %s; %d sessions forgotten", "; ".join(told), len(commands) - len(told)
+        )
 
     @cached_property
     def _stick_expire_s(self) -> float:
@@ -228,3 +219,22 @@ def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise Refused(f"{name!r} cannot be a name in HAProxy")
     return name
+
+
+def _set(pool: str, name: str, change: str) -> str:
+    return f"set server {_checked(pool)}/{_checked(name)} {change}"
+
+
+def _joining(pool: str, name: str) -> tuple[str, ...]:
+    """Let it take part as soon as its check passes, and not one request earlier.
+
+    A server that leaves maintenance counts as up until its first check fails; with weight 0
+    it gets nothing in that moment, and "health down" then makes the check decide.
+    """
+    return (
+        _set(pool, name, "weight 0"),
+        f"enable health {pool}/{name}",
+        _set(pool, name, "state ready"),
+        _set(pool, name, "health down"),
+        _set(pool, name, f"weight {_WEIGHT}"),
+    )

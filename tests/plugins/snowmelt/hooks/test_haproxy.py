@@ -293,6 +293,52 @@ def test_the_sessions_of_a_removed_member_are_forgotten(
     assert sticky_keys(table, "vm1") != []
 
 
+def test_sessions_that_outlived_their_member_are_forgotten(
+    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
+) -> None:
+    """One in use is not cleared: the member goes, and the next try has to find what is left."""
+    join(hook, "vm0", app[0])
+    balanced.get()
+    hook._do("set server shop/vm0 state maint")
+    until(lambda: deleted(hook, "vm0"))
+    assert sticky_keys(hook._table("shop"), "vm0")
+
+    assert hook.remove_member("shop", "vm0") is Outcome.UNCHANGED
+
+    assert sticky_keys(hook._table("shop"), "vm0") == []
+
+
+def test_of_several_commands_the_one_that_failed_is_told(
+    hook: HaproxyHook, app: tuple[int, type[App]]
+) -> None:
+    """HAProxy does the others all the same, and its answers do not say whose they are."""
+    join(hook, "vm0", app[0])
+
+    with pytest.raises(Missing, match="No such server"):
+        hook._do("set server shop/vm9 state ready", "set server shop/vm0 state drain")
+
+    assert one(hook, "vm0").state == "drain"
+
+
+def test_a_member_that_another_try_has_just_added_serves(
+    hook: HaproxyHook, app: tuple[int, type[App]]
+) -> None:
+    """Its health is proved once more, and it is the same member."""
+    join(hook, "vm0", app[0])
+
+    assert hook._add("shop", "vm0", "127.0.0.1", app[0]) is Outcome.UNCHANGED
+
+    until(lambda: one(hook, "vm0").state == "up")
+
+
+def deleted(hook: HaproxyHook, name: str) -> bool:
+    try:
+        hook._do(f"del server shop/{name}")
+    except Busy:
+        return False
+    return True
+
+
 def removed(hook: HaproxyHook, name: str, cut: bool = False) -> bool:
     try:
         hook.remove_member("shop", name, cut)
