@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from include.facts import CertificateRequest, CheckResult, CloudVm, HostHealth, Member, PuppetReport
+from include.facts import CheckResult, CloudVm, HostHealth, Member, PuppetReport
 from include.verdict import Verdict, done, failed, pending
 
 
@@ -32,13 +32,11 @@ def gone_verdict(name: str, vm: CloudVm | None) -> Verdict:
     return pending(f"{name} (VM {vm.vm_id}) is {vm.state}")
 
 
-def request_verdict(certname: str, asked: CertificateRequest | None, *, signed: bool) -> Verdict:
-    """Has the VM asked for its certificate?"""
-    if signed:
-        return done(f"{certname} has its certificate")
-    if asked is None:
+def request_verdict(certname: str, state: str | None) -> Verdict:
+    """Has the VM asked for its certificate? *state* is what the CA has under its name."""
+    if state is None:
         return pending(f"{certname} has not asked for a certificate yet")
-    return done(f"{certname} asks for a certificate")
+    return done(f"the CA has {certname} as {state}")
 
 
 def report_verdict(certname: str, report: PuppetReport | None, failing_for_s: float) -> Verdict:

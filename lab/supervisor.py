@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 import sys
 import time
@@ -15,42 +14,7 @@ from typing import Any
 from supervisor.xmlrpc import SupervisorTransport
 
 from lab.settings import CHECKOUT, NETNS, UID, Places
-
-_HEAD = """\
-[unix_http_server]
-file = {run}/supervisor.sock
-chmod = 0600
-
-[supervisord]
-logfile = {logs}/supervisord.log
-logfile_maxbytes = 5MB
-pidfile = {run}/supervisord.pid
-childlogdir = {logs}
-directory = /
-user = root
-
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-"""
-
-# Nothing starts by itself: the order is the lab's. What dies later is started again.
-_PROGRAM = """
-[program:{name}]
-command = {command}
-directory = {directory}
-autostart = false
-autorestart = true
-startsecs = 1
-startretries = 10
-stopsignal = {signal}
-stopwaitsecs = {patience}
-stopasgroup = {group}
-killasgroup = true
-redirect_stderr = true
-stdout_logfile = {logs}/{name}.log
-stdout_logfile_maxbytes = 10MB
-stdout_logfile_backups = 1
-"""
+from lab.supervisor_file import Entry, written
 
 
 @dataclass(frozen=True)
@@ -89,18 +53,18 @@ def environment(values: Mapping[str, str]) -> list[str]:
 
 def configuration(programs: Sequence[Program], run: Path, logs: Path) -> str:
     """supervisord's file for these programs."""
-    text = _HEAD.format(run=run, logs=logs)
-    for program in programs:
-        text += _PROGRAM.format(
+    entries = (
+        Entry(
             name=program.name,
-            command=shlex.join(program.line()).replace("%", "%%"),
+            command=program.line(),
             directory=program.directory,
-            signal=program.stop_signal,
-            patience=program.patience_s,
-            group=str(program.stop_group).lower(),
-            logs=logs,
+            stop_signal=program.stop_signal,
+            stop_group=program.stop_group,
+            patience_s=program.patience_s,
         )
-    return text
+        for program in programs
+    )
+    return written(entries, run, logs)
 
 
 class Supervisor:

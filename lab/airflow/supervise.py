@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 from collections.abc import Mapping
 
@@ -10,48 +9,19 @@ from lab.airflow import programs
 from lab.airflow.place import Place
 from lab.airflow.wait import until
 from lab.supervisor import Supervisor
-
-HEAD = """\
-[unix_http_server]
-file = {run}/supervisor.sock
-chmod = 0600
-
-[supervisord]
-logfile = {logs}/supervisord.log
-pidfile = {run}/supervisord.pid
-childlogdir = {logs}
-directory = /
-user = root
-
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-"""
+from lab.supervisor_file import Entry, written
 
 # The scheduler waits for its running tasks when it is asked to stop; they survive being killed.
-PROGRAM = """
-[program:{name}]
-command = {command}
-autostart = false
-autorestart = true
-startsecs = 2
-startretries = 20
-stopasgroup = true
-killasgroup = true
-stopwaitsecs = 8
-redirect_stderr = true
-stdout_logfile = {logs}/{name}.log
-stdout_logfile_maxbytes = 20MB
-stdout_logfile_backups = 1
-"""
+PATIENCE_S = 8
 
 
 def configuration(place: Place) -> str:
     """Return supervisord's file: the four processes, none started by itself."""
-    text = HEAD.format(run=place.run, logs=place.logs)
-    for name in programs.NAMES:
-        command = shlex.join(programs.airflow(place, name)).replace("%", "%%")
-        text += PROGRAM.format(name=name, command=command, logs=place.logs)
-    return text
+    entries = (
+        Entry(name=name, command=programs.airflow(place, name), patience_s=PATIENCE_S)
+        for name in programs.NAMES
+    )
+    return written(entries, place.run, place.logs)
 
 
 class AirflowSupervisor(Supervisor):

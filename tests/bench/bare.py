@@ -28,7 +28,7 @@ from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.identity import retirements
-from snowmelt.look import facts
+from snowmelt.look import facts, look, look_at_one
 
 PATIENCE_S = 900.0
 HOUR = 3600
@@ -117,7 +117,7 @@ class Deployment:
 
     def create(self, slot: int) -> Machine:
         """Instantiated, released, running."""
-        self.cloud.vms(self.service.name)  # is there room?
+        self.cloud.vms_named(self.service.name)  # is there room?
         vm, _ = self.cloud.ensure_vm(self._spec(slot))
         until(lambda: self._phase(vm.vm_id) == "running", 2)
         made = self.cloud.find(vm.name)[0]
@@ -170,6 +170,7 @@ class Deployment:
     def join(self, vm: Machine) -> Machine:
         """Into the pool, and up."""
         if self.pool is not None:
+            look_at_one(self.service, vm.name)
             self.balancer.ensure_member(self.pool.pool, vm.name, vm.address, self.pool.port)
             until(lambda: self._state(vm.name) == "up", 0.5)
         return vm
@@ -191,7 +192,7 @@ class Deployment:
         """No new sessions, until the old ones have ended."""
         if self.pool is None:
             return
-        facts(self.service)
+        look(self.service)
         pool, idle_s = self.pool.pool, self.service.drain.idle.total_seconds()
         self.balancer.drain(pool, vm.name)
 
@@ -204,7 +205,7 @@ class Deployment:
     def take_down(self, vm: Machine) -> None:
         """Out of everything."""
         if self.pool is not None:
-            facts(self.service)
+            look(self.service)
             self.balancer.remove_member(self.pool.pool, vm.name, cut=True)
         for _, remove in retirements(self.service, vm.fqdn, vm.address, revoke=False):
             remove()

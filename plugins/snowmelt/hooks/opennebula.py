@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
+from xmlrpc.client import ServerProxy
 
 from pyone.server_xrpc import OneServerXRPC
 
@@ -18,6 +19,7 @@ from include.inventory import Lease
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing, Refused, Unreachable
 from snowmelt.hooks.connection import ConnectedHook, tried
+from snowmelt.hooks.one_pool import pool_vms
 from snowmelt.hooks.one_records import SERVICE_ATTRIBUTE, cloud_vm, held, service_of
 from snowmelt.hooks.one_template import Value, template_xml
 from snowmelt.hooks.one_transport import MAX_CONNECTIONS, Endpoint, OneTransport
@@ -53,15 +55,28 @@ class OpenNebulaHook(ConnectedHook):
 
     def vms(self, service: str | None = None) -> tuple[CloudVm, ...]:
         """Return our VMs that are not DONE, lowest id first, in one extended call."""
-        found = (vm for vm in self._pool() if service_of(vm) is not None)
+        found = (
+            vm
+            for vm in self._read("infoextended", _VISIBLE, *_ALL_IDS, _NOT_DONE)
+            if service_of(vm) is not None
+        )
         return tuple(vm for vm in found if service is None or service_of(vm) == service)
+
+    def vms_named(self, service: str) -> tuple[CloudVm, ...]:
+        """Return the VMs that are not DONE and have a name of *service*, whole, lowest id first.
+
+        One call for the names in the pool and one for those few VMs, however large the fleet is.
+        """
+        ids = [str(vm.vm_id) for vm in self.vm_states() if service_of(vm) == service]
+        found = self._read("infoset", ",".join(ids), True) if ids else ()
+        return tuple(vm for vm in found if vm.phase != "done")
 
     def vm_states(self) -> tuple[CloudVm, ...]:
         """Return every VM we may see that is not DONE, without attributes and context.
 
-        One short call: 2 kB and 0.3 ms for each VM, against 9 kB and 0.8 ms extended.
+        One short call: 2 kB for each VM, against 9 kB extended.
         """
-        return _sorted(self._one.vmpool.info(_VISIBLE, *_ALL_IDS, _NOT_DONE).VM)
+        return self._read("info", _VISIBLE, *_ALL_IDS, _NOT_DONE)
 
     def held_leases(self) -> tuple[Lease, ...]:
         """Return the addresses that are held for no VM, of all networks that we may see.
@@ -79,8 +94,7 @@ class OpenNebulaHook(ConnectedHook):
     def find(self, name: str) -> tuple[CloudVm, ...]:
         """Return the VMs of this name that are not DONE, lowest id first, with their contexts.
 
-        One short call for the names and one for each VM found: with 1000 VMs in the pool that is
-        0.3 s, and an extended call 0.8 s.
+        One short call for the names and one for each VM found.
         """
         named = [self.vm(vm.vm_id) for vm in self.vm_states() if vm.name == name]
         return tuple(vm for vm in named if vm.phase != "done")
@@ -140,17 +154,29 @@ class OpenNebulaHook(ConnectedHook):
 
     @cached_property
     def _one(self) -> Any:
-        endpoint = Endpoint(
+        server = OneServerXRPC(self._endpoint.uri, session=self._session)
+        # pyone makes its transport itself and takes none: put ours in its place.
+        server._ServerProxy__transport = OneTransport(self._endpoint)
+        return server
+
+    @cached_property
+    def _endpoint(self) -> Endpoint:
+        return Endpoint(
             uri=self._uri(),
             verify=self.verify(),
             max_connections=int(self.number("max_connections", MAX_CONNECTIONS)),
         )
-        server = OneServerXRPC(
-            endpoint.uri, session=f"{self.connection.login}:{self.connection.password}"
-        )
-        # pyone makes its transport itself and takes none: put ours in its place.
-        server._ServerProxy__transport = OneTransport(endpoint)
-        return server
+
+    @property
+    def _session(self) -> str:
+        return f"{self.connection.login}:{self.connection.password}"
+
+    def _read(self, form: str, *params: Any) -> tuple[CloudVm, ...]:
+        """Return VMs of the pool, lowest id first, by `one.vmpool.<form>`."""
+        transport = OneTransport(self._endpoint)
+        with ServerProxy(self._endpoint.uri, transport=transport) as server:
+            answer: Any = getattr(server.one.vmpool, form)(self._session, *params)
+        return tuple(sorted(pool_vms(answer[1]), key=lambda vm: vm.vm_id))
 
     def _uri(self) -> str:
         host = self.host()
@@ -158,9 +184,6 @@ class OpenNebulaHook(ConnectedHook):
             return host
         scheme = self.connection.schema or "http"
         return f"{scheme}://{host}:{self.connection.port or 2633}/RPC2"
-
-    def _pool(self) -> tuple[CloudVm, ...]:
-        return _sorted(self._one.vmpool.infoextended(_VISIBLE, *_ALL_IDS, _NOT_DONE).VM)
 
     def _ours(self, spec: VmSpec) -> tuple[CloudVm, ...]:
         found = self.find(spec.name)
@@ -233,7 +256,3 @@ def _extra(
     end = {"ACTION": "terminate-hard", "TIME": spec.ends_at} if spec.ends_at else {}
     parts: dict[str, Value] = {"NIC": nics, "DISK": spec.disks, "SCHED_ACTION": end}
     return {**extra, **{name: some for name, some in parts.items() if some}}
-
-
-def _sorted(vms: Iterable[Any]) -> tuple[CloudVm, ...]:
-    return tuple(sorted((cloud_vm(vm) for vm in vms), key=lambda vm: vm.vm_id))

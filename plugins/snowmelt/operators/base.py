@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from include.verdict import Verdict
+from include.verdict import Verdict, pending
 from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.triggers.base import WaitTrigger
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # how much longer than the trigger's own deadline Airflow waits for its event: only a triggerer
 # that is away for good gets there, and the retry then starts with a look
 GRACE_S = 120
+# how long a wait that is expected to be short stays in its worker
+BRIEF_S = 3.0
 
 
 class WaitOperator(BaseOperator):
@@ -31,13 +33,31 @@ class WaitOperator(BaseOperator):
         super().__init__(**kwargs)
         self.deferrable = deferrable
 
-    def wait(self, context: Context, trigger: WaitTrigger, then: str = "execute_complete") -> Any:
-        """Wait by *trigger* and go on in the method *then*."""
-        if self.deferrable:
+    def wait(
+        self,
+        context: Context,
+        trigger: WaitTrigger,
+        then: str = "execute_complete",
+        *,
+        brief: bool = False,
+    ) -> Any:
+        """Wait by *trigger* and go on in the method *then*.
+
+        A *brief* wait, which is mostly over in a second or two, begins in place: to be taken up
+        again after it would cost more than the slot that it holds.
+        """
+        verdict = self._in_place(trigger, brief=brief)
+        if verdict.status == "pending":
             left = max(0.0, trigger.deadline - time.time()) + GRACE_S
             self.defer(trigger=trigger, method_name=then, timeout=timedelta(seconds=left))
-        verdict = asyncio.run(trigger.wait())
         return getattr(self, then)(context, verdict.to_event())
+
+    def _in_place(self, trigger: WaitTrigger, *, brief: bool) -> Verdict:
+        if not self.deferrable:
+            return asyncio.run(trigger.wait())
+        if brief:
+            return asyncio.run(trigger.wait(until=time.time() + BRIEF_S))
+        return pending("nobody has looked yet")
 
     def settle(self, event: dict[str, Any]) -> Verdict:
         """Return the verdict of a finished wait, or raise what it means for the task."""

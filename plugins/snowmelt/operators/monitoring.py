@@ -37,4 +37,5 @@ class MonitorVm(NewVmOperator):
                 peers=[vm.fqdn for vm in self.plan.new],
                 deadline=deadline(wanted.deadline),
             ),
+            brief=True,
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -20,7 +19,7 @@ from snowmelt.look import look, look_at_pool
 from snowmelt.operators.base import deadline
 from snowmelt.operators.step import RolloutOperator, as_list, as_pairs
 from snowmelt.triggers.cloud import AllVmsGoneTrigger
-from snowmelt.triggers.traffic import AllDrainedTrigger, MayDrainTrigger
+from snowmelt.triggers.traffic import AllDrainedTrigger, MayDrainTrigger, PauseTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 # a VM that is just booting refuses to be terminated until it runs
 LIMIT = timedelta(minutes=10)
 ROUND = timedelta(seconds=10)
+# idle connections of a member that takes no part any more are closed within a second or two
+PURGE = timedelta(seconds=2)
 
 
 class Sweep(RolloutOperator):
@@ -45,11 +46,15 @@ class Sweep(RolloutOperator):
         """Return those of them that OpenNebula still has."""
         return [vm for vm in self.cloud.vm_states() if vm.name in self.doomed()]
 
-    def begin(self, context: Context) -> Any:
-        """Take them out of the pool, then start terminating."""
-        for name in self.doomed():
-            self._leave(name)
-        return self.terminate(context)
+    def begin(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        """Take them out of the pool, then start terminating. One that is busy is asked again."""
+        busy = [why for name in self.doomed() if (why := self._leave(name))]
+        if not busy:
+            return self.terminate(context)
+        if event is not None:
+            raise Busy("; ".join(busy))
+        self.log.info("%s", "; ".join(busy))
+        return self.wait(context, PauseTrigger(deadline=deadline(PURGE), interval=0.5), "begin")
 
     def terminate(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Terminate what is left; come back here until nothing is."""
@@ -83,18 +88,18 @@ class Sweep(RolloutOperator):
         else:
             self.log.info("%s VM %s (%s)", outcome, vm.vm_id, vm.name)
 
-    def _leave(self, name: str) -> None:
+    def _leave(self, name: str) -> str:
+        """Take it out of the pool; returns why that has to be asked again, if it has."""
         pool = self.service.balancer
         if pool is None:
-            return
+            return ""
         balancer = balancer_for(self.connections.balancer)
-        leave = partial(balancer.remove_member, pool.pool, name, cut=True)
         try:
-            outcome = leave()
-        except Busy:
-            time.sleep(2)  # its idle connections are closed within `pool-purge-delay`, 1 s
-            outcome = leave()
+            outcome = balancer.remove_member(pool.pool, name, cut=True)
+        except Busy as busy:
+            return str(busy)
         self.log.info("%s %s from pool %s", outcome, name, pool.pool)
+        return ""
 
 
 class ClearLeftovers(Sweep):
@@ -171,6 +176,10 @@ class RollBack(Sweep):
             failed = places(self._failed(context))
             self.part = taken_back(self.plan, look(self.service), failed)
 
+    def begin(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        self._settle_part(context)
+        return super().begin(context, event)
+
     def terminate(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         self._settle_part(context)
         return super().terminate(context, event)
@@ -219,7 +228,6 @@ class RollBack(Sweep):
 
     def drained(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on, whatever came of the drain: these VMs have to go."""
-        self._settle_part(context)
         self.log.info("%s", event["detail"])
         return self.begin(context)
 

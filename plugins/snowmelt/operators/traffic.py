@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.catalogue.model import Balancer as Pool
-from include.planner import may_drain, may_retire
-from snowmelt.errors import Busy
+from include.planner import may_drain, may_join, may_retire
+from snowmelt.errors import Busy, Refused
 from snowmelt.hooks.balancer import Balancer, balancer_for
-from snowmelt.look import look, look_at_pool
+from snowmelt.look import look, look_at_one, look_at_pool
 from snowmelt.operators.base import deadline
 from snowmelt.operators.step import NewVmOperator, StepOperator
 from snowmelt.triggers.traffic import DrainedTrigger, MayDrainTrigger, PauseTrigger, ServingTrigger
@@ -28,6 +28,7 @@ class JoinBalancer(NewVmOperator):
         if pool is None:
             self.log.info("%s has no balancer", self.service.name)
             return None
+        self._must_be_ready()
         balancer = balancer_for(self.connections.balancer)
         outcome = balancer.ensure_member(pool.pool, name, self.address, pool.port)
         self.log.info("%s %s in pool %s", outcome, name, pool.pool)
@@ -39,7 +40,15 @@ class JoinBalancer(NewVmOperator):
                 name=name,
                 deadline=deadline(pool.join_deadline),
             ),
+            brief=True,
         )
+
+    def _must_be_ready(self) -> None:
+        seen = look_at_one(self.service, self.vm["name"])
+        verdict = may_join(self.service, self.plan, seen, self.vm["name"])
+        if verdict.status != "done":
+            raise (Refused if verdict.status == "failed" else Busy)(verdict.detail)
+        self.log.info("%s", verdict.detail)
 
 
 class Drain(StepOperator):

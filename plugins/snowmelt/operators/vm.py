@@ -66,7 +66,7 @@ class CreateVm(StepOperator):
         return {"vm_id": vm.vm_id, "address": address_of(vm)}
 
     def _must_have_room(self) -> None:
-        seen = see(self.service, Facts(vms=self.cloud.vms(self.service.name)))
+        seen = see(self.service, Facts(vms=self.cloud.vms_named(self.service.name)))
         verdict = may_create(self.service, self.plan, seen, self.vm["name"])
         if verdict.status != "done":
             raise (Refused if verdict.status == "failed" else Busy)(verdict.detail)

@@ -42,8 +42,8 @@ class WaitTrigger(BaseTrigger):
         """Say what the end of the deadline means; most waits have failed then."""
         return failed(f"not within the deadline: {last.detail}")
 
-    async def wait(self) -> Verdict:
-        """Return the first verdict that is not pending."""
+    async def wait(self, until: float | None = None) -> Verdict:
+        """Return the first verdict that is not pending, or what is pending yet at *until*."""
         said = ""
         while (verdict := await self._look()).status == "pending":
             if verdict.detail != said:
@@ -51,6 +51,8 @@ class WaitTrigger(BaseTrigger):
                 said = verdict.detail
             if time.time() >= self.deadline:
                 return self.expired(verdict)
+            if until is not None and time.time() + self.interval > until:
+                return verdict
             await asyncio.sleep(self.interval)
         return verdict
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from include.facts import Certificate, PuppetReport
-from include.verdict import Verdict, done, pending
-from include.waits import report_verdict
+from include.verdict import Verdict
+from include.waits import report_verdict, request_verdict
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.triggers.base import WaitTrigger
@@ -27,9 +27,7 @@ class CertificateAskedTrigger(WaitTrigger):
         look = PuppetCaHook(self.conn_id).certificates
         known: Sequence[Certificate] = await shared(("ca", self.conn_id), self.interval / 2, look)
         state = next((c.state for c in known if c.certname == self.certname), None)
-        if state is None:
-            return pending(f"{self.certname} has not asked for a certificate yet")
-        return done(f"the CA has {self.certname} as {state}")
+        return request_verdict(self.certname, state)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

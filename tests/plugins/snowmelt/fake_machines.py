@@ -15,6 +15,7 @@ from include.inventory import Lease
 from include.state import RevocationList, StaleData
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing
+from snowmelt.hooks.one_records import service_of
 from tests.plugins.snowmelt.world import FakeCertificate, FakeVm, FakeWorld
 
 P = ParamSpec("P")
@@ -70,6 +71,11 @@ class FakeOpenNebula(Fake):
     def vms(self, service: str | None = None) -> tuple[CloudVm, ...]:
         there = [v for v in self._pool() if service in (None, v.spec.service)]
         return tuple(self.world.shown(vm, extended=True) for vm in there)
+
+    @verb
+    def vms_named(self, service: str) -> tuple[CloudVm, ...]:
+        there = (self.world.shown(vm, extended=True) for vm in self._pool())
+        return tuple(vm for vm in there if service_of(vm) == service)
 
     @verb
     def vm_states(self) -> tuple[CloudVm, ...]:

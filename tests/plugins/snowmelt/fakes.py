@@ -68,6 +68,11 @@ class FakeNameServer(Fake):
         return Outcome.REMOVED
 
     @verb
+    def lookup(self, fqdn: str) -> tuple[str, ...]:
+        known = self.world.names.get(fqdn)
+        return (known[0],) if known else ()
+
+    @verb
     def addresses(self, zone: str) -> tuple[Address, ...]:
         if zone == REVERSE_ZONE:
             both = {a: f for f, (a, _) in self.world.names.items() if f not in self.world.unpointed}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from snowmelt.errors import Unreachable
-from snowmelt.look import facts, look, look_at_pool
+from snowmelt.look import facts, look, look_at_one, look_at_pool
 from tests.plugins.snowmelt.kit import OLD, service, serving, spec, two_old
 from tests.plugins.snowmelt.world import FakeWorld
 
@@ -42,6 +44,20 @@ def test_ten_vms_cost_as_many_calls_as_one(world: FakeWorld) -> None:
     assert set(one.values()) == {1}
 
 
+def test_one_vm_is_seen_alone_and_costs_no_list(world: FakeWorld) -> None:
+    """A list of a large fleet is long, and a CA reads each certificate for it."""
+    serving(world, NAME)
+    serving(world, f"shop-{OLD}-1")
+    whole = look(service()).get(NAME)
+    world.calls.clear()
+
+    (vm,) = look_at_one(service(), NAME).vms
+
+    assert whole is not None
+    assert vm == replace(whole, member=None)
+    assert set(world.calls) == {"find", "certificate", "lookup", "health"}
+
+
 def test_names_and_vms_of_other_services_are_left_out(world: FakeWorld) -> None:
     serving(world, NAME)
     world.add_vm(spec(f"wiki-{OLD}-0", "7"), phase="running")
@@ -53,7 +69,7 @@ def test_names_and_vms_of_other_services_are_left_out(world: FakeWorld) -> None:
     assert [a.fqdn for a in found.addresses] == [f"{NAME}.lab.test"]
 
 
-@pytest.mark.parametrize("verb", ["vms", "certificates", "addresses", "hosts", "members"])
+@pytest.mark.parametrize("verb", ["vms_named", "certificates", "addresses", "hosts", "members"])
 def test_a_system_that_does_not_answer_is_not_taken_for_empty(world: FakeWorld, verb: str) -> None:
     two_old(world)
     world.fail(verb, Unreachable("connection refused"))

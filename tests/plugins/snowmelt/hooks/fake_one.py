@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import xmlrpc.client
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,7 @@ class FakeCloud:
                 "vnpool.info": recorded("vnets_27-vnpool-info"),
                 "vmpool.infoextended": self._pool,
                 "vmpool.info": self._pool,
+                "vmpool.infoset": lambda params: self._pool((), set(params[0].split(","))),
                 "vm.info": lambda params: ElementTree.tostring(self._vm(params[0])).decode(),
                 "template.instantiate": self._instantiate,
                 "vm.action": self._action,
@@ -144,9 +145,9 @@ class FakeCloud:
             raise RefusalError(0x0400, f"[one.vm.info] Error getting virtual machine [{vm_id}].")
         return self.vms[vm_id]
 
-    def _pool(self, _params: tuple[Any, ...]) -> str:
+    def _pool(self, _params: tuple[Any, ...], only: Collection[str] | None = None) -> str:
         pool = ElementTree.Element("VM_POOL")
-        newest_first = sorted(self.vms, reverse=True)
+        newest_first = [i for i in sorted(self.vms, reverse=True) if only is None or str(i) in only]
         pool.extend(self.vms[vm_id] for vm_id in newest_first if self.state(vm_id)[0] != 6)
         return ElementTree.tostring(pool).decode()
 

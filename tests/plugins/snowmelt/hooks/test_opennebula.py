@@ -126,6 +126,18 @@ def test_only_our_vms_are_in_the_fleet(cloud: FakeCloud, cloud_hook: OpenNebulaH
     assert [vm.name for vm in cloud_hook.vms("blog")] == ["blog"]
 
 
+def test_the_vms_of_one_service_are_found_by_their_names(
+    one: FakeOne, cloud: FakeCloud, cloud_hook: OpenNebulaHook
+) -> None:
+    """Whole, and only they cross the wire: a guard of a large fleet does not read all of it."""
+    cloud.add(NAME)
+    cloud.add("somebody-else")
+
+    assert cloud_hook.vms_named(NAME.rsplit("-", 2)[0]) == cloud_hook.vms()
+    assert cloud_hook.vms_named("blog") == ()
+    assert [params[1:] for params in one.called("vmpool.infoset")] == [("100", True)]
+
+
 def test_a_new_vm_is_made_on_hold_and_then_released(
     one: FakeOne, cloud: FakeCloud, cloud_hook: OpenNebulaHook
 ) -> None:

@@ -28,10 +28,12 @@ from tests.plugins.snowmelt.kit import OLD, Ti, context, planned, service, two_o
 from tests.plugins.snowmelt.world import FakeWorld, Guest
 
 VERBS = (
-    *("vms", "vm_states", "find", "ensure_vm", "terminate", "members", "ensure_member"),
-    *("drain", "undrain", "remove_member", "certificates", "request", "certificate"),
-    *("ensure_signed", "remove_certificate", "last_reports", "nodes", "deactivate"),
-    *("ensure_address", "remove_address", "addresses", "ensure_host", "check_now", "health"),
+    *("vms", "vms_named", "vm_states", "find", "ensure_vm", "terminate"),
+    *("members", "ensure_member", "drain", "undrain", "remove_member"),
+    *("certificates", "request", "certificate", "ensure_signed", "remove_certificate"),
+    *("last_reports", "nodes", "deactivate"),
+    *("ensure_address", "remove_address", "addresses", "lookup"),
+    *("ensure_host", "check_now", "health"),
     *("hosts", "remove_host"),
 )
 TRIES = 12  # more than the faults that one step can meet

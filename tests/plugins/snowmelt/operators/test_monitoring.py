@@ -10,6 +10,7 @@ from tests.plugins.snowmelt.kit import (
     NEW,
     OLD,
     Make,
+    context,
     killed_while_waiting,
     planned,
     run,
@@ -55,10 +56,19 @@ def test_a_second_run_changes_nothing(world: FakeWorld, deferrable: bool) -> Non
 
 def test_killed_while_it_waits_for_the_checks(world: FakeWorld) -> None:
     task = monitor(world)
+    world.guests["1.0"] = Guest(healthy=False)  # its application is not up yet
     killed_while_waiting(task)
+    world.guests.clear()
     run(task)
 
     assert world.story == [f"monitor {FQDN}"]
+
+
+def test_checks_that_run_at_once_cost_no_second_pass(world: FakeWorld) -> None:
+    """A short wait stays in its worker, and is still one of many looks."""
+    monitor(world)().execute(context())
+
+    assert world.hosts[FQDN].checked
 
 
 def test_an_app_that_fails_its_health_check_is_told(world: FakeWorld, deferrable: bool) -> None:

@@ -234,12 +234,22 @@ def test_a_system_that_does_not_answer_just_now_is_asked_again(world: FakeWorld)
     assert as_before(world)
 
 
-def test_connections_that_close_a_moment_later(world: FakeWorld) -> None:
+def test_connections_that_close_a_moment_later(world: FakeWorld, deferrable: bool) -> None:
     rollout = failed_run(world)
     world.idle_connections = 1
-    undo(rollout)
+    undo(rollout, deferrable)
 
     assert as_before(world)
+
+
+def test_connections_that_stay_are_an_error_that_is_tried_again(world: FakeWorld) -> None:
+    """A second refusal: the VM is out of the pool by now, and the next try finds it so."""
+    rollout = failed_run(world)
+    world.idle_connections = 4
+
+    with pytest.raises(Busy, match="has connections"):
+        run(roll_back(rollout), context(Ti(states=FAILED)))
+    assert f"terminate shop-{NEW}-0" not in world.story
 
 
 @pytest.mark.parametrize(

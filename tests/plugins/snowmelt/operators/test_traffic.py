@@ -13,6 +13,7 @@ from tests.plugins.snowmelt.kit import (
     NEW,
     OLD,
     Make,
+    context,
     killed_while_waiting,
     planned,
     run,
@@ -53,12 +54,40 @@ def test_joining_twice_changes_nothing(world: FakeWorld, deferrable: bool) -> No
     assert world.everything() == before
 
 
+def test_a_vm_without_a_name_does_not_join(world: FakeWorld) -> None:
+    """Somebody has removed it since it was published: a member is always in DNS."""
+    task = join(world)
+    world.names.clear()
+
+    with pytest.raises(Busy, match="is not in DNS"):
+        run(task)
+
+    assert world.pools["shop"] == {}
+
+
+def test_a_vm_that_has_gone_does_not_join(world: FakeWorld) -> None:
+    task = join(world)
+    world.vms.clear()
+
+    with pytest.raises(Refused, match="does not exist"):
+        run(task)
+
+
 def test_killed_between_join_and_wait(world: FakeWorld) -> None:
     task = join(world)
+    world.guests["1.0"] = Guest(healthy=False)  # its application is not up yet
     killed_while_waiting(task)
+    world.guests.clear()
     run(task)
 
     assert world.story == [f"join {FIRST_NEW}"]
+
+
+def test_a_member_that_is_up_at_once_costs_no_second_pass(world: FakeWorld) -> None:
+    """A short wait stays in its worker."""
+    join(world)().execute(context())
+
+    assert world.pools["shop"][FIRST_NEW].was_up
 
 
 def test_a_member_of_our_name_that_is_somebody_elses(world: FakeWorld) -> None:

@@ -28,7 +28,7 @@ LOOKS = (
     "last_reports",
     "health",
     "members",
-    "vms",
+    "vms_named",
     "image",
     "look",
     "state",
