@@ -32,6 +32,7 @@ puppet:
   environment: production
   role: bench
   certificate_ttl: 3d
+  lane: snowmelt_ca
   enrol_deadline: 20m
 
 package:

@@ -60,13 +60,16 @@ def _costs(made: dict[str, int], spent: float, took: float, vms: int) -> dict[st
 
 def _counts(bench: World) -> dict[str, int]:
     """What Airflow has made so far. A task that waits deferred is passed to a worker twice."""
-    airflow, runs = bench.airflow, "/dags/~/dagRuns"
-    total = lambda path, **ask: int(airflow.get(path, limit=1, **ask)["total_entries"])  # noqa: E731
+    runs = "/dags/~/dagRuns"
     return {
-        "tasks": total(f"{runs}/~/taskInstances"),
-        "passes": total("/eventLogs", event="running"),
-        "rollouts": total(runs, state="success", run_id_pattern="rotation__%"),
+        "tasks": _total(bench, f"{runs}/~/taskInstances"),
+        "passes": _total(bench, "/eventLogs", event="running"),
+        "rollouts": _total(bench, runs, state="success", run_id_pattern="rotation__%"),
     }
+
+
+def _total(bench: World, path: str, **chosen: str) -> int:
+    return int(bench.airflow.get(path, limit=1, **chosen)["total_entries"])
 
 
 def _rotate(bench: World, seconds: float, say: Say) -> None:
