@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 
@@ -63,7 +64,8 @@ def whole(found: Mapping[str, Any], errors: Mapping[str, str]) -> dict[str, Any]
 
 def table(found: Mapping[str, Any]) -> str:
     """The figures as lines, each with its target beside it."""
-    told = (f"{part} FAILED: {why}" for part, why in found.get("errors", {}).items())
+    failed = found.get("errors", {}).items()
+    told = (f"{part} FAILED: {shorten(why, 300, placeholder=' …')}" for part, why in failed)
     figures = (figure.line(found.get(key)) for key, figure in FIGURES.items())
     return "\n".join(["", *figures, "", *_systems(found), *told])
 
