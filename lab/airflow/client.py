@@ -15,6 +15,7 @@ from lab.airflow.wait import until
 ENDED = frozenset({"success", "failed"})
 PAGE = 100  # the API gives at most this many rows at once
 API_AWAY_S = 60.0  # a restarted api-server is back after about 15 s
+ANSWER_S = 90.0  # an answer takes milliseconds, on a starved machine half a minute
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +65,7 @@ class Airflow:
         self.url = url
         self.user = user
         self._password = password
-        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._http = httpx.Client(base_url=url, timeout=ANSWER_S, trust_env=False)
 
     def __enter__(self) -> Airflow:
         return self
