@@ -129,3 +129,10 @@ def test_the_plan_is_written_for_people() -> None:
     assert "### Rotation of 2026-11-24: 1 services, 2 VMs" in text
     assert "| 24 01:00 | shop | 2 | rotation__2026-11-24__shop |" in text
     assert "- not today: wiki (empty): it has no VM [web team]" in text
+
+
+def test_what_a_run_was_asked_for_is_written_too() -> None:
+    asked = plan(service(), in_use={"shop": 2}).limited(failures=1, at_once=2)
+
+    assert "No service starts after 1 have failed" in as_markdown(asked)
+    assert "At most 2 at once." in as_markdown(asked)
