@@ -99,7 +99,7 @@ class Fleet:
         until(back, 60, f"{vm.name} serves again", every=1)
 
     @contextmanager
-    def under_load(self, out: Path, clients: int = 60) -> Iterator[Load]:
+    def under_load(self, out: Path, clients: int = 30) -> Iterator[Load]:
         """Let clients click at all that has an address for them; not one may notice anything."""
         urls = [word for each in self.services for url in each.urls for word in ("--url", url)]
         with clicking(out, "--clients", str(clients), *urls) as load:
