@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,13 +46,25 @@ class Machine:
     address: str
 
 
-def until(holds: Callable[[], object], pause: float) -> None:
-    """Look every *pause* seconds."""
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
-        if time.monotonic() > end:
-            raise TimeoutError("the bare script waited in vain")
-        time.sleep(pause)
+class Pool:
+    """One look at OpenNebula's pool for all threads, as the product's triggers share theirs."""
+
+    def __init__(self, max_age_s: float = 1.0) -> None:
+        self._max_age_s = max_age_s
+        self._lock = threading.Lock()
+        self._at = -max_age_s
+        self._phases: dict[int, str] = {}
+
+    def phase(self, cloud: OpenNebulaHook, vm_id: int) -> str:
+        """The phase of a VM; `done` for one that is not there."""
+        with self._lock:
+            if time.monotonic() - self._at >= self._max_age_s:
+                self._phases = {vm.vm_id: vm.phase for vm in cloud.vm_states()}
+                self._at = time.monotonic()
+            return self._phases.get(vm_id, "done")
+
+
+POOL = Pool()
 
 
 class Deployment:
@@ -65,6 +78,15 @@ class Deployment:
         self.monitoring = monitoring_for(service.connections.monitoring)
         self.balancer = balancer_for(service.connections.balancer)
         self.pool = service.balancer
+        self.pace = 1.0
+
+    def until(self, holds: Callable[[], object], pause: float) -> None:
+        """Look every *pause* seconds."""
+        end = time.monotonic() + PATIENCE_S
+        while not holds():
+            if time.monotonic() > end:
+                raise TimeoutError("the bare script waited in vain")
+            time.sleep(pause * self.pace)
 
     def run(self) -> None:
         """All of it."""
@@ -85,7 +107,8 @@ class Deployment:
         self.database.nodes()
 
     def seed(self) -> None:
-        """Its VMs, all at once, with nobody watching."""
+        """Its VMs, all at once, with nobody watching and in no hurry."""
+        self.pace = 5.0
         with ThreadPoolExecutor(max_workers=self.service.replicas) as pool:
             list(pool.map(self.bring_up, range(self.service.replicas)))
 
@@ -107,7 +130,7 @@ class Deployment:
             variables = {"snowmelt_service": self.service.name}
             self.monitoring.ensure_host(vm.fqdn, vm.address, wanted.template, variables)
             self.monitoring.check_now(vm.fqdn)
-            until(lambda: self._is_well([vm.fqdn]), 1)
+            self.until(lambda: self._is_well([vm.fqdn]), 1)
         return vm
 
     def _is_well(self, fqdns: Sequence[str]) -> bool:
@@ -119,12 +142,12 @@ class Deployment:
         """Instantiated, released, running."""
         self.cloud.vms_named(self.service.name)  # is there room?
         vm, _ = self.cloud.ensure_vm(self._spec(slot))
-        until(lambda: self._phase(vm.vm_id) == "running", 2)
+        self.until(lambda: self._phase(vm.vm_id) == "running", 2)
         made = self.cloud.find(vm.name)[0]
         return Machine(vm.name, self.service.fqdn(vm.name), vm.vm_id, made.addresses[0])
 
     def _phase(self, vm_id: int) -> str:
-        return next((vm.phase for vm in self.cloud.vm_states() if vm.vm_id == vm_id), "done")
+        return POOL.phase(self.cloud, vm_id)
 
     def _spec(self, slot: int) -> VmSpec:
         service, name = self.service, f"{self.service.name}-{self.rollout}-{slot}"
@@ -157,7 +180,7 @@ class Deployment:
 
     def enrol(self, vm: Machine) -> None:
         """Signed after its request proved who it is, and configured."""
-        until(lambda: vm.fqdn in {each.certname for each in self.ca.certificates()}, 1)
+        self.until(lambda: vm.fqdn in {each.certname for each in self.ca.certificates()}, 1)
         request = self.ca.request(vm.fqdn)
         assert isinstance(request, CertificateRequest)
         now = datetime.now(UTC)
@@ -165,14 +188,14 @@ class Deployment:
         self.database.last_reports([vm.fqdn])
         ttl_s = int(self.service.puppet.certificate_ttl.total_seconds())
         self.ca.ensure_signed(request, ttl_s)
-        until(lambda: vm.fqdn in self.database.last_reports([vm.fqdn]), 1)
+        self.until(lambda: vm.fqdn in self.database.last_reports([vm.fqdn]), 1)
 
     def join(self, vm: Machine) -> Machine:
         """Into the pool, and up."""
         if self.pool is not None:
             look_at_one(self.service, vm.name)
             self.balancer.ensure_member(self.pool.pool, vm.name, vm.address, self.pool.port)
-            until(lambda: self._state(vm.name) == "up", 0.5)
+            self.until(lambda: self._state(vm.name) == "up", 0.5)
         return vm
 
     def _state(self, name: str) -> str:
@@ -200,7 +223,7 @@ class Deployment:
             members = self.balancer.members(pool, idle_s)
             return not any(member.sessions for member in members if member.name == vm.name)
 
-        until(empty, 0.5)
+        self.until(empty, 0.5)
 
     def take_down(self, vm: Machine) -> None:
         """Out of everything."""
@@ -210,7 +233,7 @@ class Deployment:
         for _, remove in retirements(self.service, vm.fqdn, vm.address, revoke=False):
             remove()
         self.cloud.terminate(vm.vm_id)
-        until(lambda: self._phase(vm.vm_id) == "done", 2)
+        self.until(lambda: self._phase(vm.vm_id) == "done", 2)
 
 
 def main() -> None:
