@@ -46,8 +46,13 @@ demo-down: $(PYTHON)  ## Stop demo, Airflow and lab
 check: $(PYTHON)  ## Format, lint, types, unit tests: what has to be clean before a commit
 	@echo "check: format" && .venv/bin/ruff format --check --quiet .
 	echo "check: lint" && .venv/bin/ruff check --quiet .
-	echo "check: types" && .venv/bin/mypy --no-error-summary $(CODE)
-	echo "check: unit tests" && $(PY) -m pytest -m "$(UNIT)" -n auto --dist loadfile
+	echo "check: types and unit tests, side by side"
+	.venv/bin/mypy --no-error-summary $(CODE) > var/stamps/types.log 2>&1 & types=$$!
+	failed=0
+	$(PY) -m pytest -m "$(UNIT)" -n auto --dist loadfile || failed=1
+	wait $$types || failed=1
+	cat var/stamps/types.log
+	exit $$failed
 
 test: $(PACKAGES) check contract  ## Everything: check, contract suite, end to end in the lab
 	@$(ROOT) $(PY) -m lab up
