@@ -12,7 +12,7 @@ PYTHON := var/stamps/python
 CODE := plugins include dags lab tests
 UNIT := not lab and not contract and not fleet
 
-.PHONY: help setup lab-up lab-down lab-status demo demo-down check test test-fleet contract bench lock verify-proof
+.PHONY: help setup lab-up lab-down lab-status demo demo-down check test test-fleet contract bench year lock verify-proof
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -68,6 +68,9 @@ contract: $(PYTHON)  ## OpenNebula suite; of yours: make contract ONE_XMLRPC=htt
 
 bench: $(PACKAGES) $(PYTHON)  ## What a rotation of 1,000 VMs costs; shorter: make bench VMS=100
 	@$(ROOT) $(PY) -m lab.bench --vms $(or $(VMS),1000)
+
+year: $(PACKAGES) $(PYTHON)  ## What each system keeps after a year of rotations; shorter: make year DAYS=60
+	@$(ROOT) $(PY) -m lab.year --days $(or $(DAYS),365) --names $(or $(NAMES),50) $(YEAR)
 
 verify-proof: $(PYTHON)  ## Was a day's proof altered? make verify-proof DIR=…/proof [KEY=public.pem]
 	@PYTHONPATH=plugins:. $(PY) -m snowmelt.verify_proof "$(DIR)" $(if $(KEY),--key "$(KEY)")

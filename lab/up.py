@@ -49,7 +49,7 @@ def up(places: Places) -> None:
     if not user_exists():
         raise StepFailedError(f"the account `lab` ({UID}) is missing: run `make setup`")
     progress = Progress()
-    _folders(places)
+    folders(places)
     net.up()
     parts = services(places)
     warden = supervisor_of(places)
@@ -57,12 +57,13 @@ def up(places: Places) -> None:
         stragglers.end()  # of a supervisor that died: they would hold the ports of the new ones
     warden.begin([part.program for part in parts])
     image = _outside(lambda: build.build(places.images))
-    steps = [_step(part, warden, places) for part in parts]
+    steps = [step(part, warden, places) for part in parts]
     run([*steps, *_once_only(places, image)], progress, enter)
     progress.say(f"the lab is up; state in {places.state}")
 
 
-def _folders(places: Places) -> None:
+def folders(places: Places) -> None:
+    """Make the lab's own folders, each for those who may look into it."""
     places.state.mkdir(parents=True, exist_ok=True)
     places.state.chmod(0o755)  # services of the account `lab` reach their own folders in it
     places.secrets.mkdir(exist_ok=True, mode=0o711)
@@ -72,10 +73,10 @@ def _folders(places: Places) -> None:
 def _once_only(places: Places, image: Callable[[], Path]) -> list[Step]:
     """What is done once per lab and leaves files, not processes."""
     plain = [
-        Step("releases", _once(places, "releases", lambda: publish(places))),
+        Step("releases", once(places, "releases", lambda: publish(places))),
         Step(
             "certificates",
-            _once(places, "certificates", lambda: puppetserver.certificates(places)),
+            once(places, "certificates", lambda: puppetserver.certificates(places)),
         ),
         Step("image", lambda: f"{image().name}"),
         Step(
@@ -94,7 +95,7 @@ def _once_only(places: Places, image: Callable[[], Path]) -> list[Step]:
     return [*plain, fill]
 
 
-def _once(places: Places, name: str, action: Callable[[], None]) -> Callable[[], str | None]:
+def once(places: Places, name: str, action: Callable[[], None]) -> Callable[[], str | None]:
     """The same action, skipped when an earlier lab-up finished it."""
     mark = places.state / "done" / name
 
@@ -109,8 +110,9 @@ def _once(places: Places, name: str, action: Callable[[], None]) -> Callable[[],
     return perform
 
 
-def _step(service: Service, warden: Supervisor, places: Places) -> Step:
-    prepare = _once(places, service.name, service.prepare)
+def step(service: Service, warden: Supervisor, places: Places) -> Step:
+    """Return the step that prepares a service, starts it and waits until it is of use."""
+    prepare = once(places, service.name, service.prepare)
 
     def perform() -> str | None:
         if warden.states().get(service.name) == "RUNNING" and service.ready():

@@ -25,7 +25,6 @@ const PluginDir = "/usr/lib/nagios/plugins"
 object Endpoint NodeName {{ }}
 object Zone ZoneName {{ endpoints = [ NodeName ] }}
 object CheckerComponent "checker" {{ }}
-object FileLogger "main" {{ severity = "information", path = "{home}/log/icinga2.log" }}
 object ApiListener "api" {{ bind_host = "{address}", bind_port = 5665 }}
 object ApiUser "{user}" {{
   password = "{password}"
@@ -42,11 +41,13 @@ object CheckCommand "nrpe-port" {{
 }}
 template Host "{template}" {{
   check_command = "nrpe-port"
+  enable_active_checks = {checks}
   check_interval = 5s
   retry_interval = 1s
   max_check_attempts = 2
 }}
 template Service "lab-check" {{
+  enable_active_checks = {checks}
   check_interval = 5s
   retry_interval = 1s
   max_check_attempts = 2
@@ -71,8 +72,8 @@ apply Service "nrpe" {{
 """
 
 
-def service(places: Places) -> Service:
-    """Ready means: its API port is open."""
+def service(places: Places, *, checks: bool = True) -> Service:
+    """Ready means: its API port is open. Without *checks* results only come from outside."""
     return Service(
         program=Program(
             name="icinga",
@@ -84,7 +85,7 @@ def service(places: Places) -> Service:
             environment=_variables(places),
             stop_group=True,  # its umbrella process leaves the worker behind otherwise
         ),
-        prepare=lambda: _prepare(places),
+        prepare=lambda: _prepare(places, checks=checks),
         ready=lambda: listens(SERVICES_IP, 5665),
     )
 
@@ -122,7 +123,7 @@ def _defines(home: Path) -> list[str]:
     return [word for key, value in values.items() for word in ("-D", f"{key}={value}")]
 
 
-def _prepare(places: Places) -> None:
+def _prepare(places: Places, *, checks: bool) -> None:
     home = places.of("icinga")
     parts = ("etc", "var/lib/certs", "var/cache", "var/spool", "run", "log")
     folders(*(home / part for part in parts))
@@ -133,6 +134,7 @@ def _prepare(places: Places) -> None:
         user=USER,
         template=TEMPLATE,
         password=password(places),
+        checks=str(checks).lower(),
     )
     write(home / "icinga2.conf", text, 0o600)
     give(home)

@@ -16,6 +16,7 @@ ALGORITHM = "hmac-sha256"
 _SERVICES = ("ns1", "one", "puppet", "puppetdb", "repo", "icinga")
 _BALANCED = {"lb": BALANCER_IP, "www": BALANCER_IP} | POOLS
 
+# The journal's own limit only makes Knot refuse all changes: each zone has to stay far below it.
 _CONFIGURATION = """\
 server:
   rundir: "{home}/run"
@@ -28,7 +29,7 @@ log:
     any: info
 database:
   storage: "{home}/db"
-  journal-db-max-size: 20M
+  journal-db-max-size: 50M
   kasp-db-max-size: 20M
   timer-db-max-size: 5M
 include: "{home}/key.conf"
@@ -44,6 +45,7 @@ template:
     zonefile-sync: 0
     zonefile-load: difference-no-serial
     journal-content: all
+    journal-max-usage: 1M
     semantic-checks: on
 zone:
   - domain: {zone}

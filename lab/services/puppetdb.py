@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from lab.services.base import Service, answers, copy, folders, give, secret, write
@@ -26,12 +27,16 @@ _DATABASE = """\
 subname = //127.0.0.1:5432/puppetdb
 username = puppetdb
 password = {password}
-gc-interval = 60
-node-ttl = 2d
-node-purge-ttl = 2d
-report-ttl = 7d
 maximum-pool-size = 8
-"""
+{retention}"""
+# What it keeps and for how long; see docs/how-to/state.md.
+RETENTION: Mapping[str, str] = {
+    "gc-interval": "60",
+    "node-ttl": "2d",
+    "node-purge-ttl": "2d",
+    "node-purge-gc-batch-limit": "0",
+    "report-ttl": "7d",
+}
 _WEB = """\
 [jetty]
 ssl-host = {address}
@@ -44,7 +49,7 @@ access-log-config = {home}/etc/request-logging.xml
 """
 
 
-def service(places: Places) -> Service:
+def service(places: Places, retention: Mapping[str, str] = RETENTION) -> Service:
     """Ready means: its status service says `running`."""
     home = places.of("puppetdb")
     return Service(
@@ -62,14 +67,14 @@ def service(places: Places) -> Service:
             environment={"HOME": str(home)},
             patience_s=20,
         ),
-        prepare=lambda: _prepare(places),
+        prepare=lambda: _prepare(places, retention),
         ready=lambda: answers(SERVICES_IP, 8081, "/status/v1/simple", b"running"),
         needs=("certificates", "postgres"),
         patience_s=240,
     )
 
 
-def _prepare(places: Places) -> None:
+def _prepare(places: Places, retention: Mapping[str, str]) -> None:
     home, ssl = places.of("puppetdb"), places.of("puppet") / "ssl"
     folders(home / "var", home / "run", home / "log")
     for name in ("bootstrap.cfg", "logback.xml", "request-logging.xml"):
@@ -80,7 +85,9 @@ def _prepare(places: Places) -> None:
     settings = home / "etc" / "conf.d"
     write(settings / "config.ini", _CONFIGURATION.format(home=home))
     password = secret(places.secrets / "postgres-puppetdb")
-    write(settings / "database.ini", _DATABASE.format(password=password), 0o600)
+    lines = "".join(f"{key} = {value}\n" for key, value in retention.items())
+    database = _DATABASE.format(password=password, retention=lines)
+    write(settings / "database.ini", database, 0o600)
     write(settings / "jetty.ini", _WEB.format(home=home, address=SERVICES_IP))
     write(home / "etc" / "allowlist", f"{PUPPET}\n{CLIENT}\n")
     write(home / "ssl" / "public.pem", (ssl / "certs" / f"{PUPPETDB}.pem").read_text())

@@ -1,0 +1,95 @@
+"""The days, one after the other."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from lab.settings import Places
+from lab.year.cloud import Cloud, cloud
+from lab.year.housekeeping import Housekeeping
+from lab.year.product import Product
+from lab.year.report import growth
+from lab.year.sizes import Sizes, rows, sizes
+
+Say = Callable[[str], None]
+_EVERY = 10  # days between two measurements
+
+
+def live(places: Places, given: Namespace, say: Say) -> dict[str, Any]:
+    """Live through all days; returns what the report says."""
+    began = time.monotonic()
+    with cloud(places) as found, Product(found, given.names) as product:
+        year = Year(found, product, given, say)
+        for day in range(given.days + 1):  # day 0 brings the fleet up
+            year.pass_day(day)
+            if given.minutes and time.monotonic() - began > 60 * given.minutes:
+                break
+        last = year.finish()
+        return {
+            "days_asked": given.days,
+            "names": given.names,
+            "tended": not given.untended,
+            "took_s": round(time.monotonic() - began),
+            "first_day": year.first,
+            "last_day": last,
+            "systems": growth(year.sizes[year.first], year.sizes[last]),
+            "done": dict(year.done),
+            "faults": year.faults,
+            "sizes": year.sizes,
+            "rows": rows(places),
+        }
+
+
+class Year:
+    """What has happened so far."""
+
+    def __init__(self, cloud: Cloud, product: Product, given: Namespace, say: Say) -> None:
+        self.cloud, self.product, self.given, self.say = cloud, product, given, say
+        self.housekeeping = Housekeeping(cloud, given.lists_every)
+        self.first = given.first
+        self.sizes: dict[int, Sizes] = {}
+        self.planned: dict[str, int] = {}
+        self.done: Counter[str] = Counter()
+        self.faults: list[str] = []
+
+    def pass_day(self, day: int) -> None:
+        """Move the clocks, let the product do its rounds, do the housekeeping, and measure."""
+        began = time.time()
+        self.cloud.clock.to(day)
+        told = self.product.live(day)
+        if not self.given.untended:
+            self.housekeeping.at(day, began)
+        self.done.update(told["done"])
+        self.faults += [f"day {day}: {fault}" for fault in told["faults"]]
+        self.planned = told["planner"]
+        self.say(f"day {day:>3}  {time.time() - began:5.1f} s  {_seconds(told['seconds'])}")
+        if day == self.first:
+            self._settle()
+        if day == self.first or day % _EVERY == 0:
+            self._measure(day)
+
+    def finish(self) -> int:
+        """Measure the last day, and return which it was."""
+        day = self.cloud.clock.day
+        self._settle()
+        self._measure(day)
+        if self.first not in self.sizes:  # it ended before
+            self.first = min(self.sizes)
+        return day
+
+    def _settle(self) -> None:
+        """Icinga writes its state down every five minutes, and when it ends."""
+        self.cloud.stop("icinga")
+        self.cloud.start("icinga")
+
+    def _measure(self, day: int) -> None:
+        self.sizes[day] = sizes(self.cloud.places) | {"planner": self.planned}
+        self.say(f"day {day}: {self.sizes[day]}")
+
+
+def _seconds(told: dict[str, float]) -> str:
+    return ", ".join(f"{system} {taken:.1f}" for system, taken in told.items())

@@ -1,0 +1,57 @@
+"""The fleet of the simulated year, without the systems."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from include.planner import Wanted, plan_rollout, see
+from include.planner.look import Facts
+from tests.year.day import POLICY, fleet_of, in_order
+from tests.year.vms import AddressPlan, Vms
+
+NOW = datetime(2026, 1, 5, 1, tzinfo=UTC)
+
+
+def test_an_address_is_given_to_one_vm_at_a_time() -> None:
+    """The lowest that is free, and none of the lab's own."""
+    vms = Vms(AddressPlan())
+    (service,) = fleet_of(1).values()
+    one, other = (vms.made(service, f"year00-aaaaaaa-{slot}", NOW) for slot in range(2))
+
+    vms.forget(one)
+    third = vms.made(service, "year00-bbbbbbb-0", NOW)
+
+    assert (one.address, other.address, third.address) == (
+        "198.18.0.2",
+        "198.18.0.3",
+        "198.18.0.2",
+    )
+
+
+def test_fifty_names_are_ten_services() -> None:
+    """And a name more is one service more: never fewer names than were asked for."""
+    assert len(fleet_of(50)) == 10
+    assert sum(service.replicas for service in fleet_of(51).values()) == 55
+
+
+def test_the_planner_takes_them_for_a_service_that_runs() -> None:
+    """The next rotation replaces each of its VMs."""
+    vms = Vms(AddressPlan())
+    (service,) = fleet_of(1).values()
+    for slot in range(service.replicas):
+        vms.made(service, f"year00-aaaaaaa-{slot}", NOW)
+
+    plan = plan_rollout(service, Wanted(), see(service, Facts(vms=vms.seen())), "bbbbbbb", NOW)
+
+    assert len(plan.new) == len(plan.old) == service.replicas
+
+
+def test_every_service_has_its_turn_each_day() -> None:
+    """In the order of their minutes, and each once."""
+    services = fleet_of(50)
+
+    turns = [turn.service for turn in in_order(services, NOW + timedelta(days=1))]
+
+    assert sorted(turns) == sorted(services)
+    assert turns != sorted(turns)
+    assert POLICY.rotation.spread
