@@ -39,7 +39,7 @@ class Product:
 
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
-            self._pipe(self._process.stdin).close()
+            self._process.terminate()
             self._process.wait(30)
 
     def live(self, day: int) -> dict[str, Any]:

@@ -37,10 +37,13 @@ class Agent:
 
     def __init__(self, fqdn: str, address: str) -> None:
         self.fqdn, self.address = fqdn, address
+        self.asked = False
         self.key = ec.generate_private_key(ec.SECP256R1())
 
     def ask_for_certificate(self, ca: PuppetCaHook, token: str) -> None:
-        """Put the request in, with the enrolment token as its challenge password."""
+        """Put the request in once, with the enrolment token as its challenge password."""
+        if self.asked:
+            return
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.fqdn)])
         request = (
             x509.CertificateSigningRequestBuilder()
@@ -56,6 +59,7 @@ class Agent:
                 timeout=60,
             )
         answer.raise_for_status()
+        self.asked = True
 
     def send_facts_to_server(self, ca: PuppetCaHook) -> None:
         """As an agent does, with its own certificate; Puppet Server hands them on to PuppetDB."""

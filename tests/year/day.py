@@ -18,7 +18,7 @@ from include.fleet.turns import RotationPlan, Turn, plan_turns
 from include.planner import Facts, Plan, Wanted, plan_rollout, rollout_id, see, vm_name
 from include.state import expired, list_faults, stale_faults
 from snowmelt.identity import retirements
-from tests.year.systems import Systems, time_at
+from tests.year.systems import Systems, again, time_at
 from tests.year.vms import AddressPlan, Machine, Vms
 
 REPLICAS = 5
@@ -89,8 +89,9 @@ class Fleet:
     def _roll(self, service: Service, facts: Facts, run_id: str, now: datetime) -> Plan:
         rollout = rollout_id(f"rollout_{service.name}", run_id)
         plan = plan_rollout(service, Wanted(), see(service, facts), rollout, now)
-        if len(plan.new) != service.replicas:
-            raise RuntimeError(f"{service.name}: {len(plan.new)} new VMs: {plan.notes}")
+        before = sum(vm.service == service.name for vm in self.vms)
+        if (len(plan.new), len(plan.old)) != (service.replicas, before):
+            raise RuntimeError(f"{service.name} is not replaced as a whole: {plan}")
         new = [self.vms.made(service, vm.name, now) for vm in plan.new]
         old = [self.vms.named(vm.name) for vm in plan.old]
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -104,21 +105,21 @@ class Fleet:
     def _bring_up(self, vm: Machine, rollout: str) -> None:
         systems, fqdn, address = self.systems, vm.fqdn, vm.address
         with systems.timed("names"):
-            systems.names.ensure_address(fqdn, address, 60)
+            again(lambda: systems.names.ensure_address(fqdn, address, 60))
         with systems.timed("certificates"):
-            vm.enrol(systems.ca, rollout)
+            again(lambda: vm.enrol(systems.ca, rollout))
         with systems.timed("PuppetDB"):
-            vm.report(systems.ca, systems.database)
+            again(lambda: vm.report(systems.ca, systems.database))
         with systems.timed("monitoring"):
             variables = {"snowmelt_service": vm.service}
-            systems.monitoring.ensure_host(fqdn, address, "snowmelt-vm", variables)
+            again(lambda: systems.monitoring.ensure_host(fqdn, address, "snowmelt-vm", variables))
         self.done["VMs made"] += 1
 
     def _take_down(self, vm: Machine, *, revoke: bool) -> None:
         systems, service = self.systems, self.services[vm.service]
         for what, remove in retirements(service, vm.fqdn, vm.address, revoke=revoke):
             with systems.timed(f"no {what}"):
-                remove()
+                again(remove)
         self.vms.forget(vm)
         self.done["VMs revoked" if revoke else "VMs retired"] += 1
 
@@ -183,7 +184,7 @@ def _service(number: int) -> Service:
 def _order(day: RotationPlan) -> Iterable[Turn]:
     """Yield the turns in the order in which the dispatcher starts them, each done at once."""
     progress: dict[str, Progress] = {}
-    budget = Budget.of(POLICY.budgets, day.failures)
+    budget = Budget.of(POLICY.budgets, day)
     clock = day.began
     while not (decision := decide(day, progress, budget, clock)).over:
         for turn in decision.start:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 import requests
 
+from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.hooks.icinga2 import Icinga2Hook
 from snowmelt.hooks.nameserver import NameServerHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.hooks.rest import RestHook
+
+ATTEMPTS, PAUSE_S = 6, 10.0
 
 
 class KeptSession(requests.Session):
@@ -50,6 +53,21 @@ def keep_connections() -> None:
         return _KEPT.sessions[key]
 
     RestHook._session = session  # type: ignore[method-assign]
+
+
+def again(action: Callable[[], object]) -> None:
+    """Do it as Airflow does a task: what may be over by and by is tried again, the rest is not."""
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            action()
+        except Refused:
+            raise
+        except SnowmeltError:
+            if not left:
+                raise
+            time.sleep(PAUSE_S)
+        else:
+            return
 
 
 class Systems:

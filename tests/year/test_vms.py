@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from include.facts import Address, Certificate, CheckResult, HostHealth
 from include.planner import Wanted, plan_rollout, see
 from include.planner.look import Facts
 from tests.year.day import POLICY, fleet_of, in_order
 from tests.year.vms import AddressPlan, Vms
 
 NOW = datetime(2026, 1, 5, 1, tzinfo=UTC)
+
+
+def known(vms: Vms) -> Facts:
+    """Return the facts of VMs that every system knows and finds well."""
+    well = CheckResult(name="host", state="ok", output="", checked_at=NOW)
+    return Facts(
+        vms=vms.seen(),
+        certificates=[
+            Certificate(certname=vm.fqdn, state="signed", fingerprint="AB:CD") for vm in vms
+        ],
+        addresses=[Address(fqdn=vm.fqdn, address=vm.address, ttl=60) for vm in vms],
+        health=[HostHealth(name=vm.fqdn, address=vm.address, host=well, checks=()) for vm in vms],
+    )
 
 
 def test_an_address_is_given_to_one_vm_at_a_time() -> None:
@@ -41,7 +55,7 @@ def test_the_planner_takes_them_for_a_service_that_runs() -> None:
     for slot in range(service.replicas):
         vms.made(service, f"year00-aaaaaaa-{slot}", NOW)
 
-    plan = plan_rollout(service, Wanted(), see(service, Facts(vms=vms.seen())), "bbbbbbb", NOW)
+    plan = plan_rollout(service, Wanted(), see(service, known(vms)), "bbbbbbb", NOW)
 
     assert len(plan.new) == len(plan.old) == service.replicas
 
