@@ -89,6 +89,8 @@ class Agent:
                 "version": COMMANDS[command],
                 "certname": self.fqdn,
                 "producer-timestamp": body["producer_timestamp"],
+                # The last of them waits, or we would be minutes ahead of PuppetDB.
+                **({"secondsToWaitForCompletion": 25} if command == "store_report" else {}),
             },
             body=body,
         )

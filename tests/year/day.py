@@ -18,7 +18,7 @@ from include.fleet.turns import RotationPlan, Turn, plan_turns
 from include.planner import Facts, Plan, Wanted, plan_rollout, rollout_id, see, vm_name
 from include.state import expired, list_faults, stale_faults
 from snowmelt.identity import retirements
-from tests.year.systems import Systems, again, time_at
+from tests.year.systems import Systems, again, pause, time_at
 from tests.year.vms import AddressPlan, Machine, Vms
 
 REPLICAS = 5
@@ -65,7 +65,7 @@ class Fleet:
             while abs((there := time_at(hook)) - now) > timedelta(minutes=5):
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"{hook.hook_name} says it is {there}, here it is {now}")
-                time.sleep(0.1)
+                pause(0.1)
 
     def _look(self) -> Facts:
         systems, names = self.systems, [vm.fqdn for vm in self.vms]

@@ -55,6 +55,11 @@ def keep_connections() -> None:
     RestHook._session = session  # type: ignore[method-assign]
 
 
+def pause(seconds: float) -> None:
+    """Wait; libfaketime breaks `time.sleep` where the monotonic clock stays the real one."""
+    threading.Event().wait(seconds)
+
+
 def again(action: Callable[[], object]) -> None:
     """Do it as Airflow does a task: what may be over by and by is tried again, the rest is not."""
     for left in reversed(range(ATTEMPTS)):
@@ -65,7 +70,7 @@ def again(action: Callable[[], object]) -> None:
         except SnowmeltError:
             if not left:
                 raise
-            time.sleep(PAUSE_S)
+            pause(PAUSE_S)
         else:
             return
 
