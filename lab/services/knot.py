@@ -16,7 +16,6 @@ ALGORITHM = "hmac-sha256"
 _SERVICES = ("ns1", "one", "puppet", "puppetdb", "repo", "icinga")
 _BALANCED = {"lb": BALANCER_IP, "www": BALANCER_IP} | POOLS
 
-# The journal's own limit only makes Knot refuse all changes: each zone has to stay far below it.
 _CONFIGURATION = """\
 server:
   rundir: "{home}/run"
@@ -29,7 +28,7 @@ log:
     any: info
 database:
   storage: "{home}/db"
-  journal-db-max-size: 50M
+  journal-db-max-size: 20M
   kasp-db-max-size: 20M
   timer-db-max-size: 5M
 include: "{home}/key.conf"
@@ -45,7 +44,6 @@ template:
     zonefile-sync: 0
     zonefile-load: difference-no-serial
     journal-content: all
-    journal-max-usage: 1M
     semantic-checks: on
 zone:
   - domain: {zone}
