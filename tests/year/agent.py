@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import requests
 from cryptography import x509
@@ -41,11 +42,11 @@ class Agent:
             .sign(self.key, hashes.SHA256())
         )
         with ca._session() as session:
-            answer = session.put(
+            answer = _put(
+                session,
                 f"{_base(ca)}/puppet-ca/v1/certificate_request/{self.fqdn}",
                 data=request.public_bytes(Encoding.PEM),
                 headers={"Content-Type": "text/plain"},
-                timeout=60,
             )
         answer.raise_for_status()
         self.asked = True
@@ -55,11 +56,11 @@ class Agent:
         now = datetime.now(UTC).isoformat()
         body = {"name": self.fqdn, "values": facts(self.fqdn, self.address), "timestamp": now}
         with self._own_session(ca) as session:
-            answer = session.put(
+            answer = _put(
+                session,
                 f"{_base(ca)}/puppet/v3/facts/{self.fqdn}",
                 params={"environment": ENVIRONMENT},
                 json=body,
-                timeout=60,
             )
         answer.raise_for_status()
 
@@ -92,6 +93,13 @@ class Agent:
             file.write_bytes(found.content + key)
             own.trust_env, own.verify, own.cert = False, ca.verify(), str(file)
             yield own
+
+
+def _put(session: requests.Session, url: str, **what: Any) -> requests.Response:
+    try:
+        return session.put(url, timeout=60, **what)
+    except requests.RequestException as error:
+        raise Unreachable(f"{url}: {error}") from error
 
 
 def _base(hook: PuppetCaHook) -> str:

@@ -38,16 +38,17 @@ class Fleet:
         self.vms = Vms(AddressPlan())
         self.services = fleet_of(names)
         self.done: Counter[str] = Counter()
+        self.pool = ThreadPoolExecutor(AT_ONCE)  # for all days: each thread keeps its connections
 
     def live(self, day: int) -> dict[str, Any]:
         """Rotate every service (on the first day: bring it up), fail a little, clean up."""
         self.done.clear()
         now = datetime.now(UTC)
         self._same_time(now)
-        facts = self._look()
+        facts = again(self._look)
         plan, plans = self._rotate(facts, now)
         self._fail(day, now)
-        faults = self._clean_up(now)
+        faults = again(lambda: self._clean_up(now))
         return {
             "done": dict(self.done),
             "faults": faults,
@@ -94,11 +95,10 @@ class Fleet:
             raise RuntimeError(f"{service.name} is not replaced as a whole: {plan}")
         new = [self.vms.made(service, vm.name, now) for vm in plan.new]
         old = [self.vms.named(vm.name) for vm in plan.old]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(lambda vm: self._bring_up(vm, rollout), new))
-            with self.systems.timed("results"):
-                self.systems.pass_results(service.name)
-            list(pool.map(lambda vm: self._take_down(vm, revoke=False), old))
+        list(self.pool.map(lambda vm: self._bring_up(vm, rollout), new))
+        with self.systems.timed("results"):
+            again(lambda: self.systems.pass_results(service.name))
+        list(self.pool.map(lambda vm: self._take_down(vm, revoke=False), old))
         self.done["rollouts"] += 1
         return plan
 
@@ -133,7 +133,7 @@ class Fleet:
         if day % CRASH_EVERY == 0:
             rollout = rollout_id(f"rollout_{service.name}", f"crashed__{now}")
             vm = self.vms.made(service, vm_name(service.name, rollout, 0), now)
-            vm.enrol(self.systems.ca, rollout)
+            again(lambda: vm.enrol(self.systems.ca, rollout))
             self.vms.forget(vm)
             self.done["certificates left by a crash"] += 1
 

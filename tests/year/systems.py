@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 import requests
 
@@ -19,6 +20,7 @@ from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.hooks.rest import RestHook
 
+T = TypeVar("T")
 ATTEMPTS, PAUSE_S = 6, 10.0
 
 
@@ -60,19 +62,16 @@ def pause(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
-def again(action: Callable[[], object]) -> None:
+def again(action: Callable[[], T]) -> T:
     """Do it as Airflow does a task: what may be over by and by is tried again, the rest is not."""
-    for left in reversed(range(ATTEMPTS)):
+    for _ in range(ATTEMPTS - 1):
         try:
-            action()
+            return action()
         except Refused:
             raise
         except SnowmeltError:
-            if not left:
-                raise
             pause(PAUSE_S)
-        else:
-            return
+    return action()
 
 
 class Systems:
