@@ -51,6 +51,7 @@ class Product:
         questions.flush()
         answer = self._pipe(self._process.stdout).readline()
         if not answer:
+            self._process.wait(60)  # it still writes down why
             raise RuntimeError(f"day {day}: {_end(self.log)}")
         found: dict[str, Any] = json.loads(answer)
         return found

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from include.catalogue import load_service
@@ -63,7 +64,7 @@ class Fleet:
         """Wait until all clocks have jumped: a system in another time would prove nothing."""
         for hook in (self.systems.ca, self.systems.database):
             deadline = time.monotonic() + PATIENCE_S
-            while abs((there := time_at(hook)) - now) > timedelta(minutes=5):
+            while abs((there := again(partial(time_at, hook))) - now) > timedelta(minutes=5):
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"{hook.hook_name} says it is {there}, here it is {now}")
                 pause(0.1)
