@@ -9,7 +9,7 @@ Sizes = Mapping[str, Mapping[str, int]]
 
 LIMIT = 1.2
 SHIFTED = "clock shifted by days"
-UNTIMED = "has none: real"
+UNTIMED = "nothing of it depends on the day"
 TIME = {
     "Puppet CA": SHIFTED,
     "Puppet Server": "scaled: age in simulated days",
