@@ -12,6 +12,8 @@ API_PORT = 9443
 # A member's failure is answered by asking again: at first the same member, which has the session;
 # only the last of the three attempts goes elsewhere (`option redispatch` without a number).
 # A POST is never repeated (`disable-l7-retry` in the frontend).
+# A check may take 2 s to be answered: without `timeout check` that is `inter`, half a second, and a
+# VM that is slow for one second was taken for dead, its release for bad.
 DEFAULTS = """\
 defaults
     mode http
@@ -19,6 +21,7 @@ defaults
     timeout client 30s
     timeout server 30s
     timeout http-keep-alive 10s
+    timeout check 2s
     option redispatch
     option idle-close-on-response
     retries 3

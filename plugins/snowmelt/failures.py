@@ -43,5 +43,19 @@ def siblings(task_id: str) -> tuple[str, ...]:
 
 
 def stopped(name: str, failed: Sequence[str]) -> str:
-    """Say why a VM does not get its turn any more."""
-    return f"{name} does not start: {', '.join(failed)} failed, and the window has stopped"
+    """Say why a VM does not get its turn any more; what only fell with another step is not said."""
+    causes = ", ".join(_first_of_each_place(failed))
+    return f"{name} does not start: {causes} failed, and the window has stopped"
+
+
+def _first_of_each_place(failed: Sequence[str]) -> list[str]:
+    first: dict[str, str] = {}
+    for step in sorted(failed, key=_in_the_chain):
+        first.setdefault(step.rpartition("_")[2], step)
+    return list(first.values())
+
+
+def _in_the_chain(step: str) -> int:
+    chain = (*_COMES, *_GOES)
+    verb = step.rpartition(".")[2].rpartition("_")[0]
+    return chain.index(verb) if verb in chain else len(chain)

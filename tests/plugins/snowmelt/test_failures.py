@@ -46,7 +46,11 @@ def test_the_steps_beside_a_step_are_those_of_its_group() -> None:
     assert siblings("create_vm")[0] == "create_vm"
 
 
-def test_who_does_not_start_says_why() -> None:
-    assert stopped("shop-1", ["g.a_2"]) == (
-        "shop-1 does not start: g.a_2 failed, and the window has stopped"
+def test_who_does_not_start_says_why_and_not_what_fell_with_it() -> None:
+    """The steps after a failed one are in the state `upstream_failed`: they are no cause."""
+    fell = [f"replace.{step}_0" for step in ("drain", "leave_balancer", "terminate_vm", "watch")]
+
+    assert stopped("shop-1", [*fell, "replace.enrol_in_puppet_3"]) == (
+        "shop-1 does not start: replace.enrol_in_puppet_3, replace.watch_0 failed,"
+        " and the window has stopped"
     )
