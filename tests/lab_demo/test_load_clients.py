@@ -27,16 +27,17 @@ async def served(shop: Shop) -> AsyncIterator[str]:
     await asyncio.sleep(0.01)
 
 
-async def click(shop: Shop, seconds: float = 0.3, **habits: Any) -> dict[str, Any]:
-    """Let four clients click for a moment and return their report."""
+async def click(shop: Shop, requests: int = 60, **habits: Any) -> dict[str, Any]:
+    """Let four clients click until they have asked so often, and return their report."""
     totals, stop = Totals(0.0), asyncio.Event()
     async with served(shop) as url:
         habit = Habits(urls=(url,), clients=4, session=6, think=0.002, **habits)
         clicking = asyncio.create_task(click_all(habit, totals, stop))
-        await asyncio.sleep(seconds)
+        while totals.requests < requests:  # noqa: ASYNC110 - the clients of a load know no end
+            await asyncio.sleep(0.01)
         stop.set()
         await clicking
-    return totals.report(seconds, final=True)
+    return totals.report(0.3, final=True)
 
 
 async def test_a_healthy_shop_gives_neither_failures_nor_lost_sessions() -> None:
