@@ -30,9 +30,8 @@ class Finding:
     """What an audit found, before anybody asks how old it is.
 
     orphan: a trace whose VM is gone. drift: a living VM that some system knows wrongly or not at
-    all. held: a VM that was made and never released, an image that
-    nothing uses. twin: a second VM in one place. dead: a VM
-    that should serve and does not. foreign: somebody else's, next to ours.
+    all. held: a VM that was made and never released, an image that nothing uses. twin: a second VM
+    in one place. dead: a VM that should serve and does not. foreign: somebody else's, next to ours.
     """
 
     system: str

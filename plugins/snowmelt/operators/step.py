@@ -8,6 +8,8 @@ from typing import Any
 
 from include.catalogue.model import Connections, Service
 from include.planner import NewVm, OldVm, Plan
+from include.verdict import Verdict
+from snowmelt.errors import Busy, Refused
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.operators.base import WaitOperator
 
@@ -63,6 +65,11 @@ class StepOperator(RolloutOperator):
         kwargs.setdefault("map_index_template", "{{ task.vm['name'] if task.vm else '–' }}")
         super().__init__(**kwargs)
         self.vm = vm
+
+    def guard(self, verdict: Verdict) -> None:
+        """Go on only if a guard agrees: `Busy` while it does not, `Refused` if it never will."""
+        if verdict.status != "done":
+            raise (Refused if verdict.status == "failed" else Busy)(verdict.detail)
 
 
 class NewVmOperator(StepOperator):

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.catalogue.model import Balancer as Pool
 from include.planner import may_drain, may_join, may_retire
-from snowmelt.errors import Busy, Refused
+from snowmelt.errors import Busy
 from snowmelt.hooks.balancer import Balancer, balancer_for
 from snowmelt.look import look, look_at_one, look_at_pool
 from snowmelt.operators.base import deadline
@@ -46,8 +46,7 @@ class JoinBalancer(NewVmOperator):
     def _must_be_ready(self) -> None:
         seen = look_at_one(self.service, self.vm["name"])
         verdict = may_join(self.service, self.plan, seen, self.vm["name"])
-        if verdict.status != "done":
-            raise (Refused if verdict.status == "failed" else Busy)(verdict.detail)
+        self.guard(verdict)
         self.log.info("%s", verdict.detail)
 
 

@@ -11,7 +11,7 @@ from include.enrolment import make_token
 from include.facts import CloudVm, VmSpec
 from include.first_boot import first_boot_context
 from include.planner import Facts, may_create, see
-from snowmelt.errors import Busy, Conflict, Refused, SnowmeltError
+from snowmelt.errors import Conflict, SnowmeltError
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.links import VmLink
@@ -67,9 +67,7 @@ class CreateVm(StepOperator):
 
     def _must_have_room(self) -> None:
         seen = see(self.service, Facts(vms=self.cloud.vms_named(self.service.name)))
-        verdict = may_create(self.service, self.plan, seen, self.vm["name"])
-        if verdict.status != "done":
-            raise (Refused if verdict.status == "failed" else Busy)(verdict.detail)
+        self.guard(may_create(self.service, self.plan, seen, self.vm["name"]))
 
     def _spec(self) -> VmSpec:
         cloud, puppet, plan = self.service.opennebula, self.service.puppet, self.plan
