@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 _LIBRARY = "*/faketime/libfaketimeMT.so.1"
-_SEEN_AFTER_S = 1  # programs look at the file once per second; at every call would be slow
+_CACHED_S = 1  # programs look at the file once in a while; at every call would be slow
+_SEEN_AFTER_S = 2.2  # libfaketime counts whole seconds: more than 1 of them is up to 2
 
 
 class Clock:
@@ -24,7 +25,7 @@ class Clock:
         return {
             "LD_PRELOAD": str(library()),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
-            "FAKETIME_CACHE_DURATION": str(_SEEN_AFTER_S),
+            "FAKETIME_CACHE_DURATION": str(_CACHED_S),
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # Debian's default lets Java's timers spin
             "NO_FAKE_STAT": "1",
@@ -37,7 +38,7 @@ class Clock:
         fresh.write_text(f"+{day}d\n")
         fresh.rename(self.file)
         self.day = day
-        time.sleep(_SEEN_AFTER_S + 0.2)
+        time.sleep(_SEEN_AFTER_S)
 
 
 def library() -> Path:
