@@ -10,9 +10,9 @@ ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env=SNOWMELT_LAB_STA
 PACKAGES := var/stamps/packages
 PYTHON := var/stamps/python
 CODE := plugins include dags lab tests
-UNIT := not lab and not contract and not fleet
+UNIT := not lab and not contract and not long
 
-.PHONY: help setup lab-up lab-down lab-status demo demo-down check test test-fleet contract bench year lock verify-proof
+.PHONY: help setup lab-up lab-down lab-status demo demo-down check test test-long contract bench year lock verify-proof
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -58,9 +58,9 @@ test: $(PACKAGES) check contract  ## Everything: check, contract suite, end to e
 	@$(ROOT) $(PY) -m lab up
 	echo "test: end to end in the lab" && $(ROOT) $(PY) -m pytest tests/lab -m lab -v --durations=15
 
-test-fleet: $(PACKAGES) $(PYTHON)  ## End to end tests of what is not yet proved in the lab (not part of `test`)
+test-long: $(PACKAGES) $(PYTHON)  ## End to end in the lab what takes too long for `test`: over an hour
 	@$(ROOT) $(PY) -m lab up
-	$(ROOT) $(PY) -m pytest tests/lab -m fleet -v
+	$(ROOT) $(PY) -m pytest tests/lab -m long -v --durations=15
 
 contract: $(PYTHON)  ## OpenNebula suite; of yours: make contract ONE_XMLRPC=http://… ONE_AUTH=file
 	@echo "contract: $(or $(ONE_XMLRPC),a front-end of the lab)"

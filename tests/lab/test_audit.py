@@ -38,7 +38,7 @@ from tests.lab.test_hooks import Inside, connections, inside, until
 
 __all__ = ["connections", "inside"]
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 ROLLOUT = "q2w4e7r"
 NAME, REQUESTED, ONE_WAY, OTHER_WAY, HELD = (f"shop-{ROLLOUT}-{slot}" for slot in range(5))
 ZONE = "lab.test"

@@ -28,7 +28,7 @@ from tests.lab.test_hooks import Inside, connections, inside
 
 __all__ = ["connections", "inside"]
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 DAG, OTHER = "clean_up", "expire_requests"
 AGE = timedelta(days=40)
 GONE = "shop-c2eanup-0.lab.test"  # a VM that a crash took, with its certificate left at the CA

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from lab.demo import world as worlds
 from lab.demo.follow import reasons
 from tests.lab.service import Shop
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.timeout(1200)
 
 
 def go(shop: Shop, door: str, seconds: float = 500, **asked: Any) -> tuple[str, str]:
@@ -21,6 +22,15 @@ def go(shop: Shop, door: str, seconds: float = 500, **asked: Any) -> tuple[str, 
     return state, "\n".join(shop.airflow.log(door, run_id, task))
 
 
+def forget_all_good_but(shop: Shop, release: str) -> None:
+    """Leave one good release, as a first rollout does; earlier tests may have gone up and down."""
+    path = "/variables/snowmelt_last_good_shop"
+    known = json.loads(shop.airflow.get(path)["value"])
+    left = json.dumps([good for good in known if good["release"] == release])
+    shop.airflow.send("PATCH", path, json={"key": "snowmelt_last_good_shop", "value": left})
+
+
+@pytest.mark.long
 def test_scale_two_to_four_to_two(shop: Shop) -> None:
     before, _ = shop.serving()
     with shop.under_load():
@@ -37,8 +47,10 @@ def test_scale_two_to_four_to_two(shop: Shop) -> None:
     assert worlds.traces(now, [vm for vm in four if vm not in two]) == []
 
 
+@pytest.mark.long
 def test_deploy_and_roll_back_to_what_was_good(shop: Shop) -> None:
     vms, other = shop.serving()
+    forget_all_good_but(shop, vms[0].release)
     with shop.under_load():
         state, log = go(shop, "deploy_release", release=other)
         assert state == "success", log
@@ -50,6 +62,7 @@ def test_deploy_and_roll_back_to_what_was_good(shop: Shop) -> None:
     assert [vm.release for vm in shop.vms()] == [vms[0].release] * 2
 
 
+@pytest.mark.long
 def test_one_vm_is_replaced_and_the_other_left_alone(shop: Shop) -> None:
     before, _ = shop.serving()
     with shop.under_load():
@@ -61,6 +74,7 @@ def test_one_vm_is_replaced_and_the_other_left_alone(shop: Shop) -> None:
     assert worlds.traces(now, [before[0]]) == []
 
 
+@pytest.mark.long
 def test_a_release_that_does_not_exist_fails_here_with_its_reason(shop: Shop) -> None:
     before, _ = shop.serving()
     with shop.under_load():
@@ -71,6 +85,7 @@ def test_a_release_that_does_not_exist_fails_here_with_its_reason(shop: Shop) ->
     assert shop.vms() == before
 
 
+@pytest.mark.lab
 def test_the_service_retires_without_a_trace_and_comes_back(shop: Shop) -> None:
     before, release = shop.serving()
     state, log = go(shop, "retire_service", confirm="shop")

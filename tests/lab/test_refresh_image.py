@@ -26,7 +26,7 @@ from tests.lab.test_hooks import Inside, connections, inside
 
 __all__ = ["connections", "inside"]
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.timeout(1800)
 DAG = "refresh_image"
 MARK = "etc/lab-image"  # what a VM shows of the version that it was made from
 EVERYTHING = (-2, -1, -1)
@@ -121,6 +121,7 @@ def log(airflow: Airflow, run_id: str, step: str) -> str:
     return "\n".join(line for task in tasks for line in airflow.log(DAG, run_id, task))
 
 
+@pytest.mark.long
 def test_a_new_version_is_tried_reaches_every_vm_and_the_old_one_goes_when_unused(
     shop: Shop, cloud: Cloud, refreshed: Callable[..., tuple[str, str]]
 ) -> None:
@@ -154,6 +155,7 @@ def test_a_new_version_is_tried_reaches_every_vm_and_the_old_one_goes_when_unuse
     assert cloud.images()[f"{IMAGE}-{two}"] == 2
 
 
+@pytest.mark.lab
 def test_an_image_whose_copy_fails_leaves_the_old_one_in_use(
     shop: Shop, cloud: Cloud, refreshed: Callable[..., tuple[str, str]]
 ) -> None:
@@ -169,6 +171,7 @@ def test_an_image_whose_copy_fails_leaves_the_old_one_in_use(
     assert (cloud.disk(), cloud.images()) == (disk, images)
 
 
+@pytest.mark.lab
 def test_an_image_on_which_puppet_fails_leaves_the_old_one_in_use(
     shop: Shop, cloud: Cloud, refreshed: Callable[..., tuple[str, str]]
 ) -> None:

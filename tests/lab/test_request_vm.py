@@ -13,7 +13,7 @@ from lab.airflow.wait import until
 from lab.demo import world as worlds
 from lab.settings import NETNS
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(2400)]
+pytestmark = pytest.mark.timeout(2400)
 FORM = {"owner": "Ada", "purpose": "a test of the lab", "size": "small"}
 SYSTEMS = {"vms", "leases", "certificates", "nodes", "records", "monitored", "machines"}
 GRACE_S = 600  # after this OpenNebula ends a VM that nobody else did
@@ -64,6 +64,7 @@ def until_forgotten(airflow: Airflow, name: str) -> None:
     until(gone, REVIEW_S + 300, f"rollout_{name} is gone", every=5)
 
 
+@pytest.mark.lab
 def test_from_the_form_to_a_vm_that_answers_and_back_to_no_trace(airflow: Airflow) -> None:
     vms = ask(airflow, "ask-shop", offer="shop", lifetime="2d")
 
@@ -73,6 +74,7 @@ def test_from_the_form_to_a_vm_that_answers_and_back_to_no_trace(airflow: Airflo
     assert worlds.traces(worlds.snapshot(), vms) == []
 
 
+@pytest.mark.long
 def test_it_ends_by_itself_and_leaves_no_trace(airflow: Airflow) -> None:
     vms = ask(airflow, "ask-base", offer="base", lifetime="6m")
 
@@ -81,6 +83,7 @@ def test_it_ends_by_itself_and_leaves_no_trace(airflow: Airflow) -> None:
     assert worlds.traces(worlds.snapshot(), vms) == []
 
 
+@pytest.mark.long
 def test_it_ends_with_airflow_switched_off_and_is_forgotten_afterwards(
     airflow: Airflow, beside: Beside
 ) -> None:

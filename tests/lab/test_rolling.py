@@ -7,7 +7,7 @@ import pytest
 from lab.demo import world as worlds
 from tests.lab.service import Accounts, most_at_once, signed_more_than_once
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 
 def test_a_release_rolls_in_with_one_vm_more_at_a_time(accounts: Accounts) -> None:

@@ -15,7 +15,7 @@ from lab.demo import world as worlds
 from tests.lab.fleet import FIND, PLANT, PLANTED, Fleet, inside, verify
 from tests.lab.service import most_at_once, signed_more_than_once
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
 Vms = dict[str, tuple[worlds.Vm, ...]]
 
 

@@ -24,7 +24,7 @@ from lab.settings import CHECKOUT, places
 from lab.supervisor import supervisor_of
 from tests.lab.fleet import Fleet, rebuilt
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(2400)]
 
 
 @contextmanager
