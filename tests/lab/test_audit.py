@@ -34,7 +34,7 @@ from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from tests.lab.service import Shop
-from tests.lab.test_hooks import Inside, connections, inside, until
+from tests.lab.test_hooks import Inside, connections, down_member, inside, until
 
 __all__ = ["connections", "inside"]
 
@@ -294,7 +294,7 @@ def test_a_vm_that_somebody_deleted_is_replaced_and_nothing_of_it_is_left(
     """While something answers at its address the audit believes that, and leaves its traces."""
     (first, second), _ = shop.serving()
     inside(lambda: OpenNebulaHook().terminate(first.vm_id, hard=True))
-    inside(lambda: until(lambda: state_of(first) == "down", 30))
+    inside(lambda: until(lambda: down_member(HaproxyHook(), first.name), 30))
 
     healed(shop, auditor(repair=True))
 
@@ -302,11 +302,6 @@ def test_a_vm_that_somebody_deleted_is_replaced_and_nothing_of_it_is_left(
     assert second.name in {vm.name for vm in vms}
     assert len(vms) == 2
     assert worlds.traces(shop.world(), [first]) == []
-
-
-def state_of(vm: worlds.Vm) -> str:
-    """Return what the balancer says of a member."""
-    return next(m.state for m in HaproxyHook().members("shop") if m.name == vm.name)
 
 
 def healed(shop: Shop, run_id: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from lab.demo import world as worlds
 from lab.demo.follow import reasons
+from snowmelt.hooks.good_releases import PREFIX
 from tests.lab.service import Shop
 
 pytestmark = pytest.mark.timeout(1200)
@@ -24,10 +25,10 @@ def go(shop: Shop, door: str, seconds: float = 500, **asked: Any) -> tuple[str, 
 
 def forget_all_good_but(shop: Shop, release: str) -> None:
     """Leave one good release, as a first rollout does; earlier tests may have gone up and down."""
-    path = "/variables/snowmelt_last_good_shop"
-    known = json.loads(shop.airflow.get(path)["value"])
+    key = f"{PREFIX}{shop.name}"
+    known = json.loads(shop.airflow.get(f"/variables/{key}")["value"])
     left = json.dumps([good for good in known if good["release"] == release])
-    shop.airflow.send("PATCH", path, json={"key": "snowmelt_last_good_shop", "value": left})
+    shop.airflow.send("PATCH", f"/variables/{key}", json={"key": key, "value": left})
 
 
 @pytest.mark.long

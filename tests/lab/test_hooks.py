@@ -281,6 +281,6 @@ def test_a_member_that_never_answers_gets_no_request(inside: Inside) -> None:
         inside(lambda: balancer.drain("shop", NAME))
 
 
-def down_member(balancer: HaproxyHook) -> Any:
-    found = (member for member in balancer.members("shop") if member.name == NAME)
+def down_member(balancer: HaproxyHook, name: str = NAME) -> Any:
+    found = (member for member in balancer.members("shop") if member.name == name)
     return next((member for member in found if member.state == "down"), None)
