@@ -28,6 +28,18 @@ def image_verdict(name: str, image: CloudImage | None) -> Verdict:
     return failed(told, retryable=image.state != "disabled")
 
 
+def gone_verdict(left: Sequence[CloudImage]) -> Verdict:
+    """Are the images gone that OpenNebula was asked to remove? *left* are those that it shows."""
+    if not left:
+        return done("nothing is left of what was removed")
+    told = ", ".join(
+        f"image {i.name} ({i.image_id}) is {i.state} {i.message}".strip() for i in left
+    )
+    if all(image.state == "deleting" for image in left):
+        return pending(told)
+    return failed(f"not removed: {told}", retryable=True)
+
+
 def users(image: CloudImage, templates: Sequence[CloudTemplate], owner: str) -> tuple[str, ...]:
     """Return who uses an image, in words: VMs, and VM templates that point at it."""
     vms = [f"{image.vms} VMs"] if image.vms else []

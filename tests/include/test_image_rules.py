@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from include.image_facts import CloudImage, CloudTemplate
-from include.image_rules import image_verdict, removable, users
+from include.image_rules import gone_verdict, image_verdict, removable, users
 from tests.include.test_images import ME, image, template
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -54,6 +54,19 @@ def test_a_persistent_image_is_of_no_use() -> None:
 
 def test_an_image_that_vanished_will_never_be_ready() -> None:
     assert image_verdict("debian-12-1", None).status == "failed"
+
+
+def test_a_removed_image_is_waited_for_while_it_is_shown() -> None:
+    assert gone_verdict([version(1, state="deleting")]).status == "pending"
+    assert gone_verdict([]).status == "done"
+
+
+def test_an_image_that_cannot_be_removed_says_why() -> None:
+    left = [version(1, state="deleting"), version(2, state="error", message="no such pool")]
+    verdict = gone_verdict(left)
+
+    assert (verdict.status, verdict.retryable) == ("failed", True)
+    assert "no such pool" in verdict.detail
 
 
 def gone(images: list[CloudImage], *templates: CloudTemplate) -> list[str]:

@@ -20,12 +20,16 @@ from snowmelt.errors import Busy, Refused
 from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
 from snowmelt.look import look
 from snowmelt.operators.base import WaitOperator, deadline, failed_before
-from snowmelt.triggers.image import ImageReadyTrigger
+from snowmelt.triggers.image import ImageReadyTrigger, ImagesGoneTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from include.catalogue.model import Service
+
+
+# OpenNebula removes the files after its answer: seconds for a file, minutes for a large volume
+REMOVAL = timedelta(minutes=10)
 
 
 class PlanRefresh(BaseOperator):
@@ -116,6 +120,15 @@ class ImageOperator(WaitOperator):
         """Remove an image that VMs and VM templates leave alone."""
         self.log.info("%s image %s", self.cloud.remove_image(image.image_id), image.name)
 
+    def wait_until_gone(self, context: Context, images: Sequence[CloudImage]) -> Any:
+        """End the task when OpenNebula shows none of these images any more."""
+        gone = ImagesGoneTrigger(
+            conn_id=self.refresh["cloud"],
+            image_ids=[image.image_id for image in images],
+            deadline=deadline(REMOVAL),
+        )
+        return self.wait(context, gone, brief=True)
+
 
 class ImportImage(ImageOperator):
     """Bring the image in, or find the one that an earlier attempt did; wait until it is READY.
@@ -167,7 +180,7 @@ class CleanImages(ImageOperator):
 
     def execute(self, context: Context) -> Any:
         self.unless_dry_run()
-        clean_images(self, self.cloud)
+        self.wait_until_gone(context, clean_images(self, self.cloud))
 
 
 class UndoRefresh(ImageOperator):
@@ -181,9 +194,11 @@ class UndoRefresh(ImageOperator):
             if templates[change.template_id].disks == change.after:
                 outcome = cloud.ensure_disks(change.template_id, change.before)
                 self.log.info("%s disks of VM template %s, as before", outcome, change.name)
-        for image in cloud.images():
-            if (image.name, image.owner) == (self.decided.image.name, cloud.user):
-                self._remove_unused(image)
+        name, user = self.decided.image.name, cloud.user
+        made = [image for image in cloud.images() if (image.name, image.owner) == (name, user)]
+        for image in made:
+            self._remove_unused(image)
+        self.wait_until_gone(context, made)
 
     def _remove_unused(self, image: CloudImage) -> None:
         if by := users(image, self.cloud.templates(), self.cloud.user):
@@ -191,14 +206,17 @@ class UndoRefresh(ImageOperator):
         self.remove(image)
 
 
-def clean_images(task: BaseOperator, cloud: OpenNebulaImagesHook) -> None:
-    """Remove the images of ours that may go, and say which ones stay for whom."""
+def clean_images(task: BaseOperator, cloud: OpenNebulaImagesHook) -> list[CloudImage]:
+    """Ask for the end of the images of ours that may go, and say which ones stay for whom."""
     images, templates = cloud.images(), cloud.templates()
+    asked: list[CloudImage] = []
     for image in removable(images, templates, cloud.user, datetime.now(UTC)):
         try:
             task.log.info("%s image %s", cloud.remove_image(image.image_id), image.name)
+            asked.append(image)
         except Busy as busy:  # a VM took it up meanwhile
             task.log.info("image %s stays: %s", image.name, busy)
     for image in images:
         if image.family and (by := users(image, templates, cloud.user)):
             task.log.info("image %s is used by %s", image.name, ", ".join(by))
+    return asked

@@ -15,6 +15,7 @@ from tests.plugins.snowmelt.world import FakeWorld
 
 USER = "oneadmin"
 COPIES_S = 30.0
+DELETES_S = 8.0
 
 
 class FakeImages(FakeOpenNebula):
@@ -22,7 +23,8 @@ class FakeImages(FakeOpenNebula):
 
     @verb
     def images(self) -> tuple[CloudImage, ...]:
-        return tuple(self._shown(image) for image in self.world.images.values())
+        shown = map(self._shown, list(self.world.images.values()))
+        return tuple(image for image in shown if image)
 
     @verb
     def image(self, image_id: int) -> CloudImage | None:
@@ -48,9 +50,13 @@ class FakeImages(FakeOpenNebula):
         known = self.world.images.get(image_id)
         if known is None:
             return Outcome.UNCHANGED
-        if self._shown(known).vms:
+        shown = self._shown(known)
+        if shown is None or shown.state == "deleting":
+            return Outcome.UNCHANGED
+        if shown.vms:
             raise Busy(f"{known.name} is in use")
-        del self.world.images[image_id]
+        self.world.images[image_id] = replace(known, state="deleting")
+        self.world.removed_at[image_id] = self.world.clock.now
         self.tell(f"remove image {known.name}")
         return Outcome.REMOVED
 
@@ -63,12 +69,24 @@ class FakeImages(FakeOpenNebula):
         self.tell(f"point {known.name} at {', '.join(disk['IMAGE'] for disk in disks)}")
         return Outcome.CREATED
 
-    def _shown(self, image: CloudImage) -> CloudImage:
+    def _shown(self, image: CloudImage) -> CloudImage | None:
+        if image.state == "deleting" and self._removed(image):
+            return self.world.images.get(image.image_id)
         if image.state == "locked" and self.world.clock.now >= _epoch(image) + COPIES_S:
             image = replace(image, **_copied(bad=image.name in self.world.bad_images))
             self.world.images[image.image_id] = image
         users = [vm for vm in self._pool() if image.name in images_of(self.world, vm.vm_id)]
         return replace(image, vms=len(users))
+
+    def _removed(self, image: CloudImage) -> bool:
+        if self.world.clock.now < self.world.removed_at[image.image_id] + DELETES_S:
+            return False
+        if image.name in self.world.stuck_images:
+            stuck = replace(image, state="error", message="cannot remove it")
+            self.world.images[image.image_id] = stuck
+        else:
+            del self.world.images[image.image_id]
+        return True
 
 
 def _copied(*, bad: bool) -> dict[str, Any]:

@@ -155,6 +155,8 @@ class FakeWorld:
     failing: Mapping[str, str] = MappingProxyType({})  # DAGs whose new runs end badly, and why
     members_checked = True  # the balancer's own checks get through to its members
     idle_connections = 0  # that the balancer still holds when a member is taken out
+    dags_after = 0.0  # until then Airflow knows no DAG
+    session_s = 5.0  # how long a session goes on after its VM drains
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -172,7 +174,6 @@ class FakeWorld:
         self.hosts: dict[str, FakeHost] = {}
         self.runs: dict[tuple[str, str], FakeRun] = {}
         self.good: dict[str, list[Good]] = {}
-        self.dags_after = 0.0  # until then Airflow knows no DAG
         self.new_runs_end_s: float | None = None
         self.pools: dict[str, dict[str, FakeMember]] = {"shop": {}}
         self.images: dict[int, CloudImage] = {}
@@ -180,7 +181,8 @@ class FakeWorld:
         self.revocation_lists: tuple[RevocationList, ...] = ()
         self.stale = StaleData(nodes=0, reports=0)
         self.bad_images: set[str] = set()  # by name: their copy ends in ERROR
-        self.session_s = 5.0  # how long a session goes on after its VM drains
+        self.stuck_images: set[str] = set()  # by name: their removal ends in ERROR
+        self.removed_at: dict[int, float] = {}  # image id -> when its end was asked for
         self.calls: Counter[str] = Counter()
         self.conn_ids: dict[str, str] = {}
         self.story: list[str] = []  # each change, in order: "drain shop-aaaaaaa-0"

@@ -112,7 +112,10 @@ def test_superseded_images_go_whenever_they_are_free(world: FakeWorld) -> None:
     add_template(world, "t", "debian-12-2")
     CleanAllImages(task_id="t").execute(context())
 
-    assert [image.name for image in world.images.values()] == ["debian-12-2"]
+    assert [(image.name, image.state) for image in world.images.values()] == [
+        ("debian-12-1", "deleting"),
+        ("debian-12-2", "ready"),
+    ]
 
 
 def test_each_system_is_asked_once(world: FakeWorld) -> None:

@@ -116,7 +116,7 @@ def test_a_copy_that_fails_is_removed_and_the_reason_told(world: FakeWorld) -> N
 
     with pytest.raises(SnowmeltError, match="no such file"):
         run(bring_in(planned()))
-    assert names(world) == ["debian-12", "data"]
+    assert world.images[2].state == "deleting"
 
 
 def test_a_dry_run_brings_nothing_in(world: FakeWorld) -> None:
@@ -153,11 +153,18 @@ def test_the_template_keeps_all_but_the_image(world: FakeWorld) -> None:
     assert disks[1] == before[1]
 
 
+def undoing(refresh: dict[str, Any]) -> Make:
+    def make() -> UndoRefresh:
+        with DAG("refresh_image", schedule=None):
+            task = UndoRefresh(task_id="undo", refresh=refresh)
+            EmptyOperator(task_id="point_templates") >> task
+        return task
+
+    return make
+
+
 def undo(refresh: dict[str, Any], **states: str) -> None:
-    with DAG("refresh_image", schedule=None):
-        task = UndoRefresh(task_id="undo", refresh=refresh)
-        EmptyOperator(task_id="point_templates") >> task
-    task.execute(context(Ti(states=states)))
+    run(undoing(refresh), context(Ti(states=states)))
 
 
 FAILED = {"point_templates_0": "failed"}
@@ -216,6 +223,26 @@ def test_undoing_twice_changes_nothing(world: FakeWorld) -> None:
     assert world.everything() == before
 
 
+def test_a_crash_while_the_image_is_being_removed_waits_for_it_again(world: FakeWorld) -> None:
+    refresh, failed = planned(), context(Ti(states=FAILED))
+    run(bring_in(refresh))
+    killed_while_waiting(undoing(refresh), failed)
+    assert world.images[2].state == "deleting"
+    run(undoing(refresh), failed)
+
+    assert names(world) == ["debian-12", "data"]
+    assert world.story.count(f"remove image {NEW_IMAGE}") == 1
+
+
+def test_an_image_that_cannot_be_removed_fails_the_undo(world: FakeWorld) -> None:
+    world.stuck_images.add(NEW_IMAGE)
+    refresh = planned()
+    run(bring_in(refresh))
+
+    with pytest.raises(SnowmeltError, match="cannot remove it"):
+        undo(refresh, **FAILED)
+
+
 def test_where_nothing_failed_nothing_is_undone(world: FakeWorld) -> None:
     refresh = planned()
     run(bring_in(refresh))
@@ -226,7 +253,7 @@ def test_where_nothing_failed_nothing_is_undone(world: FakeWorld) -> None:
 
 
 def clean(refresh: dict[str, Any]) -> None:
-    CleanImages(task_id="t", refresh=refresh).execute(context())
+    run(lambda: CleanImages(task_id="t", refresh=refresh))
 
 
 def refreshed(world: FakeWorld, version: str) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
-from snowmelt.triggers.image import ImageReadyTrigger
-from tests.plugins.snowmelt.fake_images import COPIES_S, add_image
+from snowmelt.triggers.image import ImageReadyTrigger, ImagesGoneTrigger
+from tests.plugins.snowmelt.fake_images import COPIES_S, DELETES_S, FakeImages, add_image
 from tests.plugins.snowmelt.world import FakeWorld
 
 NAME = "debian-12-2"
@@ -44,3 +45,14 @@ async def test_an_image_that_somebody_removes_ends_it(world: FakeWorld) -> None:
     world.images.clear()
 
     assert "removed" in (await wait.wait()).detail
+
+
+async def test_a_removed_image_is_waited_for_until_it_is_gone(world: FakeWorld) -> None:
+    made, kept = add_image(world, NAME), add_image(world, "data")
+    await asyncio.to_thread(FakeImages(world).remove_image, made.image_id)
+    began = world.clock.now
+    wait = ImagesGoneTrigger(conn_id="c", image_ids=[made.image_id], deadline=began + 600)
+
+    assert (await wait.wait()).status == "done"
+    assert world.clock.now >= began + DELETES_S
+    assert list(world.images) == [kept.image_id]
