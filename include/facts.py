@@ -114,6 +114,15 @@ class Member:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """An address in a group of a firewall: what the group's rules let in, it lets in to this."""
+
+    group: str
+    address: str
+    name: str  # the VM's FQDN; anything else, or nothing, was written by hand
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckResult:
     """One monitored check of one VM."""
 

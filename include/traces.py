@@ -26,6 +26,7 @@ def names_left(service: Service, facts: Facts, nodes: Collection[str]) -> tuple[
         *(address.fqdn.removesuffix(zone) for address in facts.addresses),
         *(health.name.removesuffix(zone) for health in facts.health),
         *(member.name for member in facts.members),
+        *(entry.name.removesuffix(zone) for entry in facts.entries),
     ]
     parsed = {name: parse_name(name) for name in known}
     return tuple(sorted(name for name, of in parsed.items() if of and of.service == service.name))
@@ -44,3 +45,4 @@ def _found(
     yield from (f"{a.fqdn} is {a.address}" for a in facts.addresses if a.fqdn in fqdns)
     yield from (f"{h.name} is monitored" for h in facts.health if h.name in fqdns)
     yield from (f"{m.name} is in pool {m.pool}" for m in facts.members if m.name in names)
+    yield from (f"the firewall lets in {e.name}" for e in facts.entries if e.name in fqdns)

@@ -31,6 +31,7 @@ def trial_service(service: Service, catalogue: Collection[str]) -> Service:
         "max_unavailable": 0,
         "monitoring": None,
         "balancer": None,
+        "firewall": None,
         "expires_at": None,
     }
     return Service.model_validate({**service.model_dump(mode="json"), **changes})

@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from lab.services import haproxy, icinga, knot
+from lab.services import firewall, haproxy, icinga, knot
 from lab.services.base import secret, write
 from lab.services.certificates import CLIENT
 from lab.settings import BALANCER_IP, REVERSE_ZONE, SERVICES_IP, UID, ZONE, Places
@@ -64,6 +64,17 @@ def connections(places: Places) -> dict[str, dict[str, Any]]:
             "login": icinga.USER,
             "password": icinga.password(places),
             "extra": {"ca_file": str(secrets / "icinga-ca.pem")},
+        },
+        "snowmelt_firewall": {
+            "conn_type": "nftables",
+            "host": SERVICES_IP,
+            "port": firewall.PORT,
+            "login": "root",
+            "extra": {
+                "table": " ".join(firewall.TABLE),
+                "key_file": str(firewall.key_file(places)),
+                "host_key": firewall.host_key(places),
+            },
         },
         "snowmelt_airflow_db": {  # for `clean_up`: a task has no other way to Airflow's own tables
             "conn_type": "postgres",

@@ -12,7 +12,17 @@ from lab import bootstrap, connections, net, stragglers
 from lab.image import build
 from lab.inside import enter
 from lab.release.archive import publish
-from lab.services import haproxy, icinga, knot, opennebula, postgres, puppetdb, puppetserver, repo
+from lab.services import (
+    firewall,
+    haproxy,
+    icinga,
+    knot,
+    opennebula,
+    postgres,
+    puppetdb,
+    puppetserver,
+    repo,
+)
 from lab.services.base import Service
 from lab.settings import UID, Places, user_exists
 from lab.steps import Progress, Step, StepFailedError, run
@@ -32,6 +42,7 @@ def services(places: Places) -> list[Service]:
         icinga.service(places),
         haproxy.service(places),
         haproxy.members(places),
+        firewall.service(places),
     ]
     return [*found, opennebula.service(places)] if opennebula.available() else found
 
@@ -82,7 +93,7 @@ def _once_only(places: Places, image: Callable[[], Path]) -> list[Step]:
         Step(
             "connections",
             lambda: connections.save(places),
-            ("icinga", "knot", "certificates", "postgres"),
+            ("icinga", "knot", "certificates", "postgres", "firewall"),
         ),
     ]
     if not opennebula.available():

@@ -25,6 +25,7 @@ def drift(view: View) -> Iterator[Finding]:
             yield from _puppet(view, vms[0])
             yield from _monitoring(view, vms[0])
             yield from _traffic(view, vms[0])
+            yield from _firewall(view, vms[0])
 
 
 def _drift(view: View, vm: CloudVm, system: str, thing: str, reason: str) -> Finding:
@@ -103,5 +104,35 @@ def _traffic(view: View, vm: CloudVm) -> Iterator[Finding]:
         doubt = "a member of our name with another address is somebody's"
         yield replace(_drift(view, vm, "balancer", thing, reason), doubt=doubt)
     elif member.state in _STATES:
-        reason = f"{_STATES[member.state]} the pool"
-        yield replace(_drift(view, vm, "balancer", thing, reason), act="rollout")
+        found = _drift(view, vm, "balancer", thing, f"{_STATES[member.state]} the pool")
+        shut_out = member.state == "down" and not _is_let_in(view, vm)
+        yield found if shut_out else replace(found, act="rollout")
+
+
+def _firewall(view: View, vm: CloudVm) -> Iterator[Finding]:
+    if view.service.firewall is None:
+        return
+    fqdn, address, group = view.service.fqdn(vm.name), vm.addresses[0], view.service.firewall.group
+    there = view.entries.get(vm.name, set())
+    for wrong in sorted(there - {address}):
+        thing = f"{fqdn} = {wrong} in group {group}"
+        found = _drift(view, vm, "firewall", thing, f"the VM has {address}")
+        yield replace(found, act="remove entry", address=wrong)
+    if address not in there:
+        thing = f"{fqdn} = {address} in group {group}"
+        found = _drift(view, vm, "firewall", thing, "it is not let in")
+        yield replace(found, act="open firewall", doubt=_let_in_for(view, address))
+
+
+def _is_let_in(view: View, vm: CloudVm) -> bool:
+    """A new VM would not serve either where the firewall is what keeps the balancer out."""
+    return not view.group or vm.addresses[0] in view.entries.get(vm.name, ())
+
+
+def _let_in_for(view: View, address: str) -> str:
+    """Return who else the address is open for, unless that is a VM of this service that is gone."""
+    other = view.let_in.get(address)
+    name = (other or "").partition(".")[0]
+    if other is None or (name in view.entries and not view.vms.get(name)):
+        return ""
+    return f"{address} is let in for {other or 'somebody'}"

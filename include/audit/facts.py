@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from include.facts import Address, Certificate, CloudVm, Member
+from include.facts import Address, Certificate, CloudVm, Entry, Member
 from include.image_facts import CloudImage
 from include.inventory import Lease, Monitored
 
@@ -26,6 +26,7 @@ class FleetFacts:
     )  # fqdn: what it points to
     hosts: Mapping[str, Sequence[Monitored]] = field(default_factory=dict)
     members: Mapping[str, Sequence[Member]] = field(default_factory=dict)
+    entries: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
     images: Mapping[str, Sequence[CloudImage]] = field(
         default_factory=dict
     )  # brought in by us, and used by nothing

@@ -15,8 +15,10 @@ Act = Literal[
     "remove host",
     "remove certificate",
     "deactivate node",
+    "remove entry",
     "remove names",
     "publish names",
+    "open firewall",
     "monitor VM",
     "rollout",  # replaces what is not whole, fills empty slots
     "replace VM",  # a rollout of its slot: the VM itself serves

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from include.audit.facts import FleetFacts
 from include.audit.finding import Finding
 from include.audit.view import View
+from include.catalogue.model import Service
 from include.facts import Address
 from include.planner import parse_name
 
@@ -16,6 +18,7 @@ def foreign(views: Mapping[str, View], facts: FleetFacts) -> Iterator[Finding]:
     yield from _vms(facts)
     yield from _hosts(facts)
     yield from _members(views, facts)
+    yield from _entries(views, facts)
     yield from _leases(facts)
     yield from _unknown_services(views, facts)
 
@@ -52,6 +55,25 @@ def _members(views: Mapping[str, View], facts: FleetFacts) -> Iterator[Finding]:
             if service and (parts is None or parts.service != service):
                 thing = f"member {member.name} of pool {member.pool}"
                 yield _foreign("balancer", thing, f"in the pool of {service}", "made by hand")
+
+
+def _entries(views: Mapping[str, View], facts: FleetFacts) -> Iterator[Finding]:
+    groups: dict[tuple[str, str], list[Service]] = defaultdict(list)  # several may share one
+    for view in views.values():
+        groups[view.service.connections.firewall, view.group].append(view.service)
+    for conn, entries in facts.entries.items():
+        for entry in entries:
+            services = groups.get((conn, entry.group), [])
+            if services and not any(_is_of(service, entry.name) for service in services):
+                thing = f"{entry.name or 'no name'} = {entry.address} in group {entry.group}"
+                of = ", ".join(service.name for service in services)
+                yield _foreign("firewall", thing, f"in the group of {of}", "made by hand")
+
+
+def _is_of(service: Service, fqdn: str) -> bool:
+    name = fqdn.partition(".")[0]
+    parts = parse_name(name)
+    return parts is not None and parts.service == service.name and service.fqdn(name) == fqdn
 
 
 def _leases(facts: FleetFacts) -> Iterator[Finding]:

@@ -72,6 +72,14 @@ def _traces(view: View, name: str) -> Iterator[Finding]:
             act="remove names",
             address=address,
         )
+    for address in sorted(view.entries.get(name, ())):
+        yield orphan(
+            system="firewall",
+            thing=f"{fqdn} = {address} in group {view.group}",
+            reason=f"{GONE}; the firewall lets in whoever has its address",
+            act="remove entry",
+            address=address,
+        )
 
 
 def _in_dns(view: View, name: str) -> Iterator[tuple[str, str]]:

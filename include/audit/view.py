@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from include.audit.facts import FleetFacts, Monitored
 from include.catalogue.model import Service
-from include.facts import Certificate, CloudVm, Member
+from include.facts import Certificate, CloudVm, Entry, Member
 from include.planner import VmName, parse_name
 
 T = TypeVar("T")
@@ -31,6 +31,8 @@ class View:
     reverse: Addresses = field(default_factory=lambda: defaultdict(set))
     hosts: dict[str, Monitored] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
+    entries: Addresses = field(default_factory=lambda: defaultdict(set))  # in the firewall
+    let_in: dict[str, str] = field(default_factory=dict)  # address in its group -> whose
     taken: Mapping[str, str] = field(default_factory=dict)  # address -> FQDN that it points to
     in_use: frozenset[str] = frozenset()  # addresses of all VMs of its cloud
 
@@ -38,11 +40,17 @@ class View:
     def names(self) -> list[str]:
         """Every name of ours that any system has, in order."""
         known = (self.vms, self.certificates, self.nodes, self.forward, self.reverse)
-        return sorted({name for each in (*known, self.hosts, self.members) for name in each})
+        served = (self.hosts, self.members, self.entries)
+        return sorted({name for each in (*known, *served) for name in each})
 
     def ours(self, name: str) -> list[CloudVm]:
         """The VMs of that name that carry our marks."""
         return [vm for vm in self.vms.get(name, ()) if marked(self.service, vm)]
+
+    @property
+    def group(self) -> str:
+        """The service's group in the firewall; empty where it has none."""
+        return self.service.firewall.group if self.service.firewall else ""
 
     def serving(self) -> bool:
         """Whether any VM of the service serves."""
@@ -80,6 +88,7 @@ def view_services(services: Iterable[Service], facts: FleetFacts, now: datetime)
     _sort_puppet(views, facts)
     _sort_names(views, facts)
     _sort_traffic(views, facts)
+    _sort_entries(views, facts)
     return views
 
 
@@ -122,6 +131,20 @@ def _sort_traffic(views: Mapping[str, View], facts: FleetFacts) -> None:
             owner = _view(views, member.name)
             if owner and _in_pool(owner.service, conn, member):
                 owner.members[member.name] = member
+
+
+def _sort_entries(views: Mapping[str, View], facts: FleetFacts) -> None:
+    for view in views.values():
+        for entry in facts.entries.get(view.service.connections.firewall, ()):
+            if _in_group(view.service, entry):
+                view.let_in[entry.address] = entry.name
+    for view, name, entry in _each(views, facts.entries, attrgetter("name"), "firewall"):
+        if _in_group(view.service, entry):
+            view.entries[name].add(entry.address)
+
+
+def _in_group(service: Service, entry: Entry) -> bool:
+    return service.firewall is not None and service.firewall.group == entry.group
 
 
 def _each(

@@ -89,6 +89,12 @@ class Balancer(Part):
     join_deadline: Duration = timedelta(minutes=2)
 
 
+class Firewall(Part):
+    """What a central firewall has to know of the VMs; a VM's own firewall is Puppet's affair."""
+
+    group: ShortName  # of addresses, by name; the firewall's own rules say what may reach them
+
+
 class Drain(Part):
     """How old sessions end."""
 
@@ -130,6 +136,7 @@ class Connections(Part):
     nameserver: ShortName = "snowmelt_nameserver"
     balancer: ShortName = "snowmelt_balancer"
     monitoring: ShortName = "snowmelt_monitoring"
+    firewall: ShortName = "snowmelt_firewall"
 
 
 class Service(Part):
@@ -147,6 +154,7 @@ class Service(Part):
     health: Health
     monitoring: Monitoring | None = None
     balancer: Balancer | None = None
+    firewall: Firewall | None = None  # none: nothing stands between the VMs and who uses them
     drain: Drain = Drain()
     strategy: Literal["blue_green", "rolling"] = "blue_green"
     surge: Annotated[int, Field(ge=0)] | None = None  # none: all (blue_green), none (rolling)

@@ -31,6 +31,8 @@ def _faults_of_vm(vm: SeenVm) -> Iterator[str]:
         yield "is not in DNS"
     if not vm.enrolled:
         yield "has no signed certificate"
+    if not vm.let_in:
+        yield "is not let in by the firewall"
 
 
 def _faults_in_monitoring(service: Service, vm: SeenVm) -> Iterator[str]:

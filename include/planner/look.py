@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from include.catalogue.model import Service
-from include.facts import Address, Certificate, CloudVm, HostHealth, Member
+from include.facts import Address, Certificate, CloudVm, Entry, HostHealth, Member
 from include.planner.model import Foreign, Seen, SeenVm
 from include.planner.names import VmName, parse_name
 
@@ -20,6 +20,7 @@ class Facts:
     addresses: Sequence[Address] = ()
     health: Sequence[HostHealth] = ()
     members: Sequence[Member] = ()  # of the service's pool
+    entries: Sequence[Entry] = ()  # of the service's group in the firewall
     unreadable: tuple[str, ...] = ()
 
 
@@ -68,6 +69,7 @@ class _Known:
         self._addresses = {(a.fqdn, a.address) for a in facts.addresses}
         self._health = {h.name: h for h in facts.health}
         self._members = {m.name: m for m in facts.members}
+        self._entries = {(e.group, e.name, e.address) for e in facts.entries}
 
     def seen(self, vm: CloudVm, name: VmName) -> SeenVm:
         fqdn, address = self._service.fqdn(vm.name), next(iter(vm.addresses), "")
@@ -85,6 +87,11 @@ class _Known:
             message=vm.message,
             in_dns=(fqdn, address) in self._addresses,
             enrolled=fqdn in self._signed,
+            let_in=self._let_in(fqdn, address),
             health=self._health.get(fqdn),
             member=self._members.get(vm.name),
         )
+
+    def _let_in(self, fqdn: str, address: str) -> bool:
+        wanted = self._service.firewall
+        return wanted is None or (wanted.group, fqdn, address) in self._entries

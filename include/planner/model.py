@@ -44,6 +44,7 @@ class SeenVm:
     message: str = ""
     in_dns: bool = False
     enrolled: bool = False  # its certificate is signed and not revoked
+    let_in: bool = True  # the firewall, where the service has one, lets its users in to it
     health: HostHealth | None = None  # None: monitoring does not know it
     member: Member | None = None  # None: no pool lists it
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import dns.zone
 import pyone
 import requests
 
+from lab.services.firewall import TABLE
 from lab.services.opennebula import PORT, admin_password
 from lab.settings import SERVICES_IP, Places, places
 
@@ -141,6 +143,20 @@ def members(admin_socket: Path) -> Entries:
     ]
 
 
+def let_in() -> Entries:
+    """Return who is in the firewall's sets, by `nft` itself."""
+    command = ["nft", "-j", "list", "sets", *TABLE]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_S)
+    sets = [row["set"] for row in json.loads(done.stdout)["nftables"] if "set" in row]
+    found = [(each["name"], element) for each in sets for element in each.get("elem", [])]
+    return [f"{name} {_element(element)}".strip() for name, element in found]
+
+
+def _element(element: Any) -> str:
+    inner = element["elem"] if isinstance(element, dict) else {"val": element}
+    return f"{inner['val']} {inner.get('comment', '')}"
+
+
 def sticky(admin_socket: Path) -> Entries:
     """Return the members that sessions still point at."""
     tables = re.findall(r"^# table: ([^,\s]+)", runtime(admin_socket, "show table"), re.MULTILINE)
@@ -161,6 +177,7 @@ def probes(lab: Places) -> dict[str, Callable[[], Entries]]:
         "records": lambda: records(connections["snowmelt_nameserver"]),
         "monitored": lambda: monitored(connections["snowmelt_monitoring"]),
         "members": lambda: members(haproxy),
+        "let_in": let_in,
         "sticky": lambda: sticky(haproxy),
     }
 

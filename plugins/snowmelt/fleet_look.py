@@ -15,6 +15,7 @@ from include.facts import Address
 from include.image_facts import CloudImage
 from include.image_rules import idle
 from snowmelt.hooks.balancer import balancer_for
+from snowmelt.hooks.firewall import firewall_for
 from snowmelt.hooks.monitoring import monitoring_for
 from snowmelt.hooks.nameserver import NameServerHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
@@ -31,6 +32,9 @@ def look_at_fleet(services: Collection[Service]) -> FleetFacts:
     return FleetFacts(
         members={
             conn: balancer_for(conn).members_of(pools) for conn, pools in _pools(services).items()
+        },
+        entries={
+            conn: firewall_for(conn).entries(groups) for conn, groups in _groups(services).items()
         },
         hosts={conn: monitoring_for(conn).inventory() for conn in _monitored(services)},
         certificates={
@@ -59,6 +63,14 @@ def _pools(services: Iterable[Service]) -> dict[str, set[str]]:
         if service.balancer:
             pools[service.connections.balancer].add(service.balancer.pool)
     return pools
+
+
+def _groups(services: Iterable[Service]) -> dict[str, set[str]]:
+    groups: dict[str, set[str]] = defaultdict(set)
+    for service in services:
+        if service.firewall:
+            groups[service.connections.firewall].add(service.firewall.group)
+    return groups
 
 
 def _zones(services: Iterable[Service]) -> dict[str, set[str]]:

@@ -1,4 +1,4 @@
-"""What other systems know of a VM: its monitoring, certificate, PuppetDB node and names."""
+"""What other systems know of a VM: firewall, monitoring, certificate, PuppetDB node, names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 
 from include.catalogue.model import Service
 from include.verdict import Outcome
+from snowmelt.hooks.firewall import firewall_for
 from snowmelt.hooks.monitoring import SERVICE_VARIABLE, monitoring_for
 from snowmelt.hooks.nameserver import NameServerHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
@@ -24,18 +25,30 @@ def monitor(service: Service, fqdn: str, address: str) -> Outcome:
     return hook.ensure_host(fqdn, address, wanted.template, variables)
 
 
+def let_in(service: Service, fqdn: str, address: str) -> Outcome:
+    """Let a VM's users in to it; `UNCHANGED` where its service has no firewall."""
+    if service.firewall is None:
+        return Outcome.UNCHANGED
+    firewall = firewall_for(service.connections.firewall)
+    return firewall.ensure_entry(service.firewall.group, fqdn, address)
+
+
 def retirements(
     service: Service, fqdn: str, address: str | None, *, revoke: bool
 ) -> Iterator[tuple[str, Callable[[], Outcome]]]:
     """Yield (what, how to remove it) for all that is known of *fqdn*, in the order to do it.
 
-    Monitoring first, or it would page for a VM that goes on purpose. The names come last: a
+    Monitoring first, or it would page for a VM that goes on purpose; then nobody can reach it any
+    more, and its address is free of what was open for it. The names come last: a
     person who looks into a failure half-way can still reach the VM by its name.
     """
     conns = service.connections
     if service.monitoring is not None:
         monitoring = monitoring_for(conns.monitoring)
         yield "monitoring", partial(monitoring.remove_host, fqdn)
+    if service.firewall is not None:
+        firewall, group = firewall_for(conns.firewall), service.firewall.group
+        yield "firewall entry", partial(firewall.remove_entries, group, fqdn)
     ca = PuppetCaHook(conns.puppet_ca)
     yield "certificate", partial(ca.remove_certificate, fqdn, revoke=revoke)
     yield "PuppetDB node", partial(PuppetDbHook(conns.puppetdb).deactivate, fqdn)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from include.catalogue.model import Service
-from include.facts import Address, CloudVm, HostHealth, Member
+from include.facts import Address, CloudVm, Entry, HostHealth, Member
 from include.planner import Facts, Seen, parse_name, see
 from snowmelt.hooks.balancer import balancer_for
+from snowmelt.hooks.firewall import firewall_for
 from snowmelt.hooks.monitoring import monitoring_for
 from snowmelt.hooks.nameserver import NameServerHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
@@ -41,6 +42,7 @@ def look_at_one(service: Service, name: str) -> Seen:
         certificates=[certificate] if certificate else [],
         addresses=[Address(fqdn=fqdn, address=each, ttl=0) for each in addresses],
         health=monitoring_for(conns.monitoring).health([fqdn]) if monitored else (),
+        entries=_entries(service),
     )
     return see(service, known)
 
@@ -52,6 +54,7 @@ def _facts(service: Service, vms: Sequence[CloudVm]) -> Facts:
         addresses=_addresses(service),
         health=_health(service),
         members=look_at_pool(service),
+        entries=_entries(service),
     )
 
 
@@ -72,6 +75,12 @@ def _addresses(service: Service) -> Sequence[Address]:
         if name and name.service == service.name:
             mine.append(address)
     return mine
+
+
+def _entries(service: Service) -> Sequence[Entry]:
+    if service.firewall is None:
+        return ()
+    return firewall_for(service.connections.firewall).entries([service.firewall.group])
 
 
 def _health(service: Service) -> Sequence[HostHealth]:

@@ -8,12 +8,13 @@ from include.audit import Act, Finding
 from include.catalogue.model import Service
 from include.verdict import Outcome
 from snowmelt.hooks.balancer import balancer_for
+from snowmelt.hooks.firewall import firewall_for
 from snowmelt.hooks.monitoring import monitoring_for
 from snowmelt.hooks.nameserver import NameServerHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
-from snowmelt.identity import monitor
+from snowmelt.identity import let_in, monitor
 
 
 def mend(service: Service, found: Finding) -> Outcome:
@@ -68,12 +69,25 @@ def _publish(service: Service, found: Finding) -> Outcome:
     return dns.ensure_address(service.fqdn(found.name), found.address, ttl)
 
 
+def _close(service: Service, found: Finding) -> Outcome:
+    if service.firewall is None:
+        return Outcome.UNCHANGED
+    firewall, fqdn = firewall_for(service.connections.firewall), service.fqdn(found.name)
+    return firewall.remove_entries(service.firewall.group, fqdn, found.address)
+
+
+def _open(service: Service, found: Finding) -> Outcome:
+    return let_in(service, service.fqdn(found.name), found.address)
+
+
 MENDS: Mapping[Act, Callable[[Service, Finding], Outcome]] = {
     "remove member": _remove_member,
     "terminate VM": _terminate,
     "remove host": _remove_host,
     "remove certificate": _remove_certificate,
     "deactivate node": _deactivate,
+    "remove entry": _close,
+    "open firewall": _open,
     "remove names": _remove_names,
     "publish names": _publish,
     "monitor VM": _monitor,

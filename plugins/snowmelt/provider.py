@@ -24,6 +24,7 @@ def get_provider_info() -> dict[str, Any]:
             _nameserver(),
             _haproxy(),
             _icinga2(),
+            _nftables(),
         ],
         "extra-links": [
             "snowmelt.links.VmLink",
@@ -96,6 +97,7 @@ _NAMES = {
     "nameserver": "Name server (RFC 2136)",
     "haproxy": "HAProxy",
     "icinga2": "Icinga 2",
+    "nftables": "Firewall (nftables)",
 }
 
 
@@ -187,4 +189,21 @@ def _icinga2() -> dict[str, Any]:
         hidden=("schema",),
         relabeling={"login": "API user"},
         placeholders={"host": "icinga.example.org", "port": "5665"},
+    )
+
+
+def _nftables() -> dict[str, Any]:
+    return _form(
+        "nftables",
+        "nftables:NftablesHook",
+        {
+            "table": _text("Table", "family and name: inet central", "inet filter"),
+            "key_file": _text(
+                "Key file", "our private key, OpenSSH's format, without a passphrase"
+            ),
+            "host_key": _text("Host key", "the firewall's, as in known_hosts: ssh-ed25519 AAAA…"),
+        },
+        hidden=("schema", "password"),
+        relabeling={"login": "User"},
+        placeholders={"host": "firewall.example.org", "port": "22", "login": "snowmelt"},
     )

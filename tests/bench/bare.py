@@ -22,6 +22,7 @@ from include.catalogue import Service, load_service
 from include.enrolment import make_token, objection
 from include.facts import CertificateRequest, CloudVm, VmSpec
 from include.first_boot import first_boot_context
+from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.hooks.monitoring import monitoring_for
 from snowmelt.hooks.nameserver import NameServerHook
@@ -33,7 +34,7 @@ from snowmelt.look import facts, look, look_at_one
 
 PATIENCE_S = 900.0
 HOUR = 3600
-AT_ONCE = 40  # services
+AT_ONCE = 100  # services
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,33 @@ class Deployment:
         """Its VMs, all at once, with nobody watching and in no hurry."""
         self.pace = 5.0
         with ThreadPoolExecutor(max_workers=self.service.replicas) as pool:
-            list(pool.map(self.bring_up, range(self.service.replicas)))
+            list(pool.map(lambda slot: self.until(lambda: self._planted(slot), 1), self._slots))
+
+    @property
+    def _slots(self) -> range:
+        return range(self.service.replicas)
+
+    def _planted(self, slot: int) -> bool:
+        """With hundreds at once some wait in vain for a connection; each call may be repeated."""
+        try:
+            self._plant(slot)
+        except SnowmeltError:
+            return False
+        return True
+
+    def _plant(self, slot: int) -> None:
+        """A VM that takes traffic, without any look at a list: they get long, and nobody counts."""
+        made, _ = self.cloud.ensure_vm(self._spec(slot))
+        self.until(lambda: self._phase(made.vm_id) == "running", 1)
+        fqdn, address = self.service.fqdn(made.name), self.cloud.vm(made.vm_id).addresses[0]
+        self.names.ensure_address(fqdn, address, int(self.service.dns.ttl.total_seconds()))
+        self.until(lambda: self.ca.certificate(fqdn), 1)
+        if self.ca.request(fqdn):
+            self._sign(fqdn)
+        self.until(lambda: fqdn in self.database.last_reports([fqdn]), 1)
+        self._monitor(fqdn, address)
+        if self.pool is not None:
+            self.balancer.ensure_member(self.pool.pool, made.name, address, self.pool.port)
 
     def _old(self, vm: CloudVm) -> Machine:
         return Machine(vm.name, self.service.fqdn(vm.name), vm.vm_id, vm.addresses[0])
@@ -125,13 +152,16 @@ class Deployment:
         ttl = int(self.service.dns.ttl.total_seconds())
         self.names.ensure_address(vm.fqdn, vm.address, ttl)
         self.enrol(vm)
+        self._monitor(vm.fqdn, vm.address)
+        return vm
+
+    def _monitor(self, fqdn: str, address: str) -> None:
         wanted = self.service.monitoring
         if wanted is not None:
             variables = {"snowmelt_service": self.service.name}
-            self.monitoring.ensure_host(vm.fqdn, vm.address, wanted.template, variables)
-            self.monitoring.check_now(vm.fqdn)
-            self.until(lambda: self._is_well([vm.fqdn]), 1)
-        return vm
+            self.monitoring.ensure_host(fqdn, address, wanted.template, variables)
+            self.monitoring.check_now(fqdn)
+            self.until(lambda: self._is_well([fqdn]), 1)
 
     def _is_well(self, fqdns: Sequence[str]) -> bool:
         seen = self.monitoring.health(fqdns)
@@ -181,14 +211,17 @@ class Deployment:
     def enrol(self, vm: Machine) -> None:
         """Signed after its request proved who it is, and configured."""
         self.until(lambda: vm.fqdn in {each.certname for each in self.ca.certificates()}, 1)
-        request = self.ca.request(vm.fqdn)
+        self._sign(vm.fqdn)
+        self.until(lambda: vm.fqdn in self.database.last_reports([vm.fqdn]), 1)
+
+    def _sign(self, fqdn: str) -> None:
+        request = self.ca.request(fqdn)
         assert isinstance(request, CertificateRequest)
         now = datetime.now(UTC)
-        assert objection(request, vm.fqdn, self.rollout, self.ca.enrolment_key, now) is None
-        self.database.last_reports([vm.fqdn])
+        assert objection(request, fqdn, self.rollout, self.ca.enrolment_key, now) is None
+        self.database.last_reports([fqdn])
         ttl_s = int(self.service.puppet.certificate_ttl.total_seconds())
         self.ca.ensure_signed(request, ttl_s)
-        self.until(lambda: vm.fqdn in self.database.last_reports([vm.fqdn]), 1)
 
     def join(self, vm: Machine) -> Machine:
         """Into the pool, and up."""

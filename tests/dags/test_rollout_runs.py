@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
+from snowmelt.errors import NotAllowed
 from tests.dags.conftest import DAGS, Catalogue
 from tests.plugins.snowmelt.kit import OLD, serving, two_old
 from tests.plugins.snowmelt.world import FakeWorld, Guest
@@ -63,6 +64,42 @@ def test_two_vms_move_from_1_0_to_1_1(world: FakeWorld, rollout: Rollouts) -> No
     for known in (world.certificates, world.nodes, world.names, world.hosts):
         assert not [name for name in known if OLD in name]
     assert sum(rollout.states.values()) <= 24
+
+
+@pytest.fixture
+def guarded(rollout: Rollouts, catalogue: Catalogue) -> Rollouts:
+    """Runs it where a firewall stands before the VMs."""
+    catalogue("shop", release="1.0", replicas=1, firewall={"group": "web_vms"})
+    return Rollouts()
+
+
+def test_the_firewall_lets_in_to_the_new_vm_and_no_more_to_the_old(
+    world: FakeWorld, guarded: Rollouts
+) -> None:
+    old = serving(world, f"shop-{OLD}-0")
+    world.groups["web_vms"] = {old.address: f"shop-{OLD}-0.lab.test", "198.18.0.9": "by hand"}
+
+    assert guarded(release="1.1") == "success"
+
+    (name,) = world.pools["shop"]
+    assert sorted(world.groups["web_vms"].values()) == ["by hand", f"{name}.lab.test"]
+    story = world.story
+    assert story.index(f"let in {name}.lab.test") < story.index(f"join {name}")
+
+
+def test_a_firewall_that_refuses_leaves_the_old_vm_serving_and_nothing_of_the_new(
+    world: FakeWorld, guarded: Rollouts
+) -> None:
+    old = serving(world, f"shop-{OLD}-0")
+    world.groups["web_vms"] = {old.address: f"shop-{OLD}-0.lab.test"}
+    before = dict(world.groups["web_vms"])
+    world.fail("ensure_entry", NotAllowed("the firewall does not take our key"), times=9)
+
+    assert guarded(release="1.1") == "failed"
+
+    assert releases(world) == ["1.0"]
+    assert world.groups["web_vms"] == before
+    assert guarded.states["canary.open_firewall failed"] == 1
 
 
 def test_nothing_is_done_where_nothing_is_to_do(world: FakeWorld, rollout: Rollouts) -> None:

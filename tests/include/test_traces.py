@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from include.catalogue import load_service
-from include.facts import Address, Certificate, CheckResult, CloudVm, HostHealth, Member
+from include.facts import Address, Certificate, CheckResult, CloudVm, Entry, HostHealth, Member
 from include.planner import Facts
 from include.traces import traces
 
@@ -33,6 +33,10 @@ def health(name: str) -> HostHealth:
     return HostHealth(name=f"{name}.lab.test", address="a", host=ping, checks=())
 
 
+def entry(name: str) -> Entry:
+    return Entry(group="web_vms", address="198.18.0.100", name=f"{name}.lab.test")
+
+
 def member(name: str) -> Member:
     return Member(
         pool="shop",
@@ -54,6 +58,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"addresses": address}, f"{GONE}.lab.test is 198.18.0.100"),
     ({"health": health}, f"{GONE}.lab.test is monitored"),
     ({"members": member}, f"{GONE} is in pool shop"),
+    ({"entries": entry}, f"the firewall lets in {GONE}.lab.test"),
 ]
 
 

@@ -29,6 +29,7 @@ from lab.vm import Machines
 from snowmelt.hooks.haproxy import HaproxyHook
 from snowmelt.hooks.icinga2 import Icinga2Hook
 from snowmelt.hooks.nameserver import NameServerHook
+from snowmelt.hooks.nftables import NftablesHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
@@ -43,6 +44,7 @@ ROLLOUT = "q2w4e7r"
 NAME, REQUESTED, ONE_WAY, OTHER_WAY, HELD = (f"shop-{ROLLOUT}-{slot}" for slot in range(5))
 ZONE = "lab.test"
 LEASE = "198.18.0.190"
+GROUP = "shop_vms"  # in the firewall
 IMAGE = ImageSpec(
     family="debian-12", version="planted", path="/no/such/image", app=None, datastore_id=1
 )
@@ -67,9 +69,11 @@ def sweep() -> None:
         NameServerHook().remove_address(fqdn(name), None)
         Icinga2Hook().remove_host(fqdn(name))
         HaproxyHook().remove_member("shop", name, cut=True)
+        NftablesHook().remove_entries(GROUP, fqdn(name))
         for vm in OpenNebulaHook().find(name):
             OpenNebulaHook().terminate(vm.vm_id, hard=True)
     HaproxyHook().remove_member("shop", "by-hand", cut=True)
+    NftablesHook().remove_entries(GROUP, "by-hand")
     NameServerHook().remove_address(fqdn("by-hand"), None)
     NameServerHook().remove_address(fqdn("shop-staging-0"), None)
     Icinga2Hook().remove_host(fqdn("by-hand"))
@@ -95,6 +99,7 @@ def plant_orphans() -> None:
         fqdn(NAME), "198.18.0.240", "snowmelt-vm", {"snowmelt_service": "shop"}
     )
     HaproxyHook().ensure_member("shop", NAME, "198.18.0.240", 8080)
+    NftablesHook().ensure_entry(GROUP, fqdn(NAME), "198.18.0.240")
     leave_on_hold(HELD)
     OpenNebulaImagesHook().ensure_image(IMAGE)
 
@@ -106,6 +111,7 @@ def make_by_hand() -> None:
     server.ensure_address(fqdn("shop-staging-0"), "198.18.0.244", 30)
     Icinga2Hook().ensure_host(fqdn("by-hand"), "198.18.0.243", "snowmelt-vm", {})
     HaproxyHook().ensure_member("shop", "by-hand", "198.18.0.243", 8080)
+    NftablesHook().ensure_entry(GROUP, "by-hand", "198.18.0.243")
     until(lambda: "down" in {m.state for m in HaproxyHook().members("shop")}, 10)
     admin(places()).vn.hold(network_id(), f'LEASES=[IP="{LEASE}"]')
 
@@ -214,12 +220,14 @@ def test_an_orphan_of_each_kind_goes_and_what_people_made_stays(
         f"DNS: {fqdn(OTHER_WAY)} = 198.18.0.242",
         f"monitoring: host {fqdn(NAME)}",
         f"balancer: member {NAME} of pool shop",
+        f"firewall: {fqdn(NAME)} = 198.18.0.240 in group {GROUP}",
     } <= safe(found)
     assert any(thing.endswith(HELD) for thing in safe(found))
     (image,) = (thing for thing in found if thing.endswith(IMAGE.name))
     assert found[image]["why_not"].startswith("clean_up removes it")
     assert not found[f"OpenNebula: lease {LEASE} of network lab"]["safe"]
     assert not found["balancer: member by-hand of pool shop"]["safe"]
+    assert not found[f"firewall: by-hand = 198.18.0.243 in group {GROUP}"]["safe"]
     assert not found[f"DNS: {fqdn('shop-staging-0')} = 198.18.0.244"]["safe"]
 
     auditor(repair=True)
@@ -235,7 +243,8 @@ def test_drift_of_each_kind_is_found_and_mended_in_place_where_it_can_be(
     before = worlds.snapshot()
     inside(lambda: disturb(first, second))
     inside(lambda: PuppetDbHook().deactivate(second.fqdn))
-    inside(lambda: HaproxyHook().drain("shop", first.name))
+    inside(lambda: HaproxyHook().drain("shop", second.name))
+    inside(lambda: until(lambda: down_member(HaproxyHook(), first.name), 30))
 
     found = auditor.found(services=["shop"])
     mends = {thing: finding["repair"] for thing, finding in found.items() if finding["service"]}
@@ -244,21 +253,27 @@ def test_drift_of_each_kind_is_found_and_mended_in_place_where_it_can_be(
         f"DNS: {second.fqdn} = {second.address}": "publish names",
         f"monitoring: host {first.fqdn}": "monitor VM",
         f"monitoring: host {second.fqdn}": "monitor VM",
-        f"balancer: member {first.name} of pool shop": "rollout",
+        f"balancer: member {first.name} of pool shop": "nothing",  # the firewall is why
+        f"balancer: member {second.name} of pool shop": "rollout",
+        f"firewall: {first.fqdn} = {first.address} in group {GROUP}": "open firewall",
+        f"firewall: {second.fqdn} = 198.18.0.246 in group {GROUP}": "remove entry",
         f"PuppetDB: node {second.fqdn}": "replace VM",
     }
 
-    inside(lambda: HaproxyHook().undrain("shop", first.name))
+    inside(lambda: HaproxyHook().undrain("shop", second.name))
     tell_puppetdb(second)
     inside(lambda: until(lambda: PuppetDbHook().known(second.fqdn), 60))
     auditor(repair=True)  # what is left needs no new VM
 
+    until(lambda: f"shop {first.name} {first.address} UP" in worlds.snapshot()["members"], 30)
     assert worlds.changes(before, worlds.snapshot()) == []
 
 
 def disturb(first: worlds.Vm, second: worlds.Vm) -> None:
-    """Let the name server and monitoring know two living VMs wrongly, each in another way."""
-    server, monitoring = NameServerHook(), Icinga2Hook()
+    """Let three systems know two living VMs wrongly, each in another way."""
+    server, monitoring, firewall = NameServerHook(), Icinga2Hook(), NftablesHook()
+    firewall.remove_entries(GROUP, first.fqdn)
+    firewall.ensure_entry(GROUP, second.fqdn, "198.18.0.246")
     server._remove(dns.name.from_text(first.fqdn), "A", first.address)
     server._remove(dns.reversename.from_address(second.address), "PTR", f"{second.fqdn}.")
     monitoring.remove_host(first.fqdn)

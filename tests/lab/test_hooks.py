@@ -31,6 +31,7 @@ from snowmelt.errors import Conflict, Missing, Refused
 from snowmelt.hooks.haproxy import HaproxyHook
 from snowmelt.hooks.icinga2 import Icinga2Hook
 from snowmelt.hooks.nameserver import NameServerHook
+from snowmelt.hooks.nftables import NftablesHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
@@ -93,7 +94,10 @@ def sweep() -> None:
 
 @pytest.mark.parametrize(
     "hook",
-    [OpenNebulaHook, PuppetCaHook, PuppetDbHook, NameServerHook, HaproxyHook, Icinga2Hook],
+    [
+        *(OpenNebulaHook, PuppetCaHook, PuppetDbHook, NameServerHook),
+        *(HaproxyHook, Icinga2Hook, NftablesHook),
+    ],
 )
 def test_the_test_button_works(inside: Inside, hook: type[Any]) -> None:
     """Of every connection type, with the connections that the lab writes."""

@@ -74,7 +74,16 @@ def test_a_second_lab_up_does_nothing_and_takes_no_time(lab: Places) -> None:
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
 
     assert time.monotonic() - began < 10
-    for service in ("puppetserver", "puppetdb", "postgres", "knot", "haproxy", "icinga", "repo"):
+    for service in (
+        "puppetserver",
+        "puppetdb",
+        "postgres",
+        "knot",
+        "haproxy",
+        "icinga",
+        "repo",
+        "firewall",
+    ):
         assert f"{service:<16} already running" in done.stdout
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from typing import Any
 
 import pytest
@@ -43,14 +44,38 @@ def answer(url: str) -> str:
 
 def end_now(airflow: Airflow, name: str) -> None:
     """End it at once by its form, which offers it as soon as it is parsed again."""
-    until(lambda: name in offered(airflow), 120, f"the form offers {name}", every=1)
+    until_offered(airflow, "expire_requests", "end_now", name)
     run_id = airflow.trigger("expire_requests", end_now=name)
     assert airflow.wait_for_run("expire_requests", run_id, 400) == "success"
 
 
-def offered(airflow: Airflow) -> list[str]:
-    form = airflow.get("/dags/expire_requests/details")["params"]
-    return list(form["end_now"]["schema"]["enum"])
+def keep(airflow: Airflow, name: str, lifetime: str) -> None:
+    """Keep it longer, by its form."""
+    until_offered(airflow, "extend_request", "service", name)
+    run_id = airflow.trigger("extend_request", service=name, lifetime=lifetime)
+    assert airflow.wait_for_run("extend_request", run_id, 600) == "success"
+
+
+def until_offered(airflow: Airflow, dag: str, field: str, name: str) -> None:
+    def there() -> bool:
+        form = airflow.get(f"/dags/{dag}/details")["params"]
+        return name in form[field]["schema"]["enum"]
+
+    until(there, 120, f"the form of {dag} offers {name}", every=1)
+
+
+def reminded(airflow: Airflow, name: str) -> list[str]:
+    """Return what the last ten reviews told of its end, which others would get by mail."""
+    path = "/dags/expire_requests/dagRuns"
+    runs = airflow.get(path, limit=10, order_by="-run_after")["dag_runs"]
+    lines = [
+        line
+        for run in runs
+        for task in airflow.tasks("expire_requests", run["dag_run_id"])
+        if task.step == "review_requests" and task.started
+        for line in airflow.log("expire_requests", run["dag_run_id"], task)
+    ]
+    return [line for line in lines if f"{name} of {FORM['owner']} ends at" in line]
 
 
 def until_gone(name: str, seconds: float) -> None:
@@ -72,6 +97,26 @@ def test_from_the_form_to_a_vm_that_answers_and_back_to_no_trace(airflow: Airflo
 
     end_now(airflow, "ask-shop")
     assert worlds.traces(worlds.snapshot(), vms) == []
+
+
+@pytest.mark.long
+def test_it_is_kept_longer_and_its_owner_is_reminded_of_the_new_end(airflow: Airflow) -> None:
+    """OpenNebula ends a VM when it was made to end, so a new one comes with the new end."""
+    vms = ask(airflow, "ask-kept", offer="base", lifetime="10m")
+    keep(airflow, "ask-kept", "1443m")  # a day and 3 minutes: the reminder is due in 3
+
+    now = worlds.snapshot()
+    assert worlds.traces(now, vms) == []
+    (kept,) = worlds.vms_of(now, "ask-kept")
+    assert reminded(airflow, "ask-kept") == []
+    told = lambda: reminded(airflow, "ask-kept")  # noqa: E731
+    until(told, 180 + REVIEW_S + 120, "a reminder", every=5)
+
+    time.sleep(REVIEW_S)  # its first end has passed, and one more review
+    assert worlds.vms_of(worlds.snapshot(), "ask-kept") == (kept,)
+    assert len(reminded(airflow, "ask-kept")) == 1
+    end_now(airflow, "ask-kept")
+    assert worlds.traces(worlds.snapshot(), [kept]) == []
 
 
 @pytest.mark.long

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class RetireIdentity(StepOperator):
-    """Remove the VM from monitoring, the CA, PuppetDB and DNS. From here on there is no way back.
+    """Remove the VM from monitoring, firewall, CA, PuppetDB and DNS. There is no way back then.
 
     The certificate is deleted, not revoked: it was signed for hours and its key goes with the
     VM's disk. A thousand revocations a day would make the revocation list 18 MB.

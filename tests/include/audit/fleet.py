@@ -19,16 +19,20 @@ from include.audit import (
     view_services,
 )
 from include.catalogue import Service
-from include.facts import Address, Certificate, CloudVm, Member, VmPhase
+from include.facts import Address, Certificate, CloudVm, Entry, Member, VmPhase
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BORN = NOW - timedelta(hours=10)
 GRACE = timedelta(minutes=15)
 # rollout ids; the second one has no digit, and reads like a word
 ROLLOUT, WORD = "k3f7x2q", "staging"
+GROUP = "web_vms"
 CONNS = {
     part: f"snowmelt_{part}"
-    for part in ("opennebula", "puppet_ca", "puppetdb", "nameserver", "balancer", "monitoring")
+    for part in (
+        *("opennebula", "puppet_ca", "puppetdb", "nameserver"),
+        *("balancer", "monitoring", "firewall"),
+    )
 }
 
 
@@ -54,11 +58,11 @@ def service(name: str = "shop", **changes: Any) -> Service:
 
 
 class Fleet:
-    """Lists to break. `shop` has a balancer, `worker` has none."""
+    """Lists to break. `shop` has a balancer and a firewall, `worker` has neither."""
 
     def __init__(self, *, vms_each: int = 2) -> None:
         self.services = [
-            service(replicas=vms_each),
+            service(replicas=vms_each, firewall={"group": GROUP}),
             service("worker", balancer=None, replicas=vms_each),
         ]
         self.vms: list[CloudVm] = []
@@ -68,6 +72,7 @@ class Fleet:
         self.reverse: set[tuple[str, str]] = set()
         self.hosts: dict[str, Monitored] = {}
         self.members: dict[str, Member] = {}
+        self.entries: dict[str, str] = {}  # address -> name
         self.leases: list[Lease] = []
         for each in self.services:
             for slot in range(vms_each):
@@ -108,6 +113,7 @@ class Fleet:
         self.hosts[fqdn] = Monitored(name=fqdn, address=address, service=of)
         if of == "shop":
             self.join(name, address)
+            self.entries[address] = fqdn
 
     def join(self, name: str, address: str, state: str = "up", pool: str = "shop") -> None:
         """Put a member into a pool."""
@@ -153,6 +159,12 @@ class Fleet:
             reverse={CONNS["nameserver"]: _addresses(self.reverse)},
             hosts={CONNS["monitoring"]: list(self.hosts.values())},
             members={CONNS["balancer"]: list(self.members.values())},
+            entries={
+                CONNS["firewall"]: [
+                    Entry(group=GROUP, address=address, name=name)
+                    for address, name in sorted(self.entries.items())
+                ]
+            },
         )
 
     def judged(

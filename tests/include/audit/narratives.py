@@ -65,6 +65,13 @@ def orphan_member() -> str:
     return _tell(fleet)
 
 
+def orphan_in_the_firewall() -> str:
+    """Whoever gets the address next would be let in."""
+    fleet = Fleet()
+    fleet.entries["198.18.0.200"] = FQDN
+    return _tell(fleet)
+
+
 def all_that_is_left_of_one_vm() -> str:
     """In the order in which it goes: out of the pool first, the names last."""
     fleet = Fleet()
@@ -148,6 +155,31 @@ def member_of_a_living_vm() -> str:
     return _tell(fleet)
 
 
+def firewall_of_living_vms() -> str:
+    """One VM is not let in, of one an address that it does not have."""
+    fleet = Fleet()
+    del fleet.entries[LIVE_ADDRESS]
+    fleet.entries["198.18.0.7"] = f"shop-{ROLLOUT}-0.lab.test"
+    return _tell(fleet)
+
+
+def a_firewall_that_forgot_everything() -> str:
+    """It was started anew: no VM gets a request, and none has to be replaced for it."""
+    fleet = Fleet()
+    fleet.entries = {}
+    for slot in (0, 1):
+        fleet.join(f"shop-{ROLLOUT}-{slot}", f"198.18.0.10{slot}", "down")
+    return _tell(fleet)
+
+
+def an_address_that_is_open_for_somebody_else() -> str:
+    """A dead VM's goes first; a hand-made one is not touched."""
+    fleet = Fleet()
+    fleet.entries["198.18.0.100"] = FQDN
+    fleet.entries[LIVE_ADDRESS] = "the old shop, ask Bob"
+    return _tell(fleet)
+
+
 def one_vm_died() -> str:
     """Its host is gone: one VM alone never trips the brake, its slot gets a new one."""
     fleet = Fleet()
@@ -215,6 +247,8 @@ def hand_made_things_next_to_ours() -> str:
     fleet.nodes.add(f"blog-{ROLLOUT}-0.lab.test")
     fleet.add_vm(GONE, "")
     fleet.add_vm("my-desktop", "shop")
+    fleet.entries["198.18.0.82"] = "static"
+    fleet.entries["198.18.0.83"] = ""
     fleet.leases.append(Lease(network="lab", address="198.18.0.150"))
     return _tell(fleet)
 

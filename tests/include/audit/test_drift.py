@@ -8,16 +8,17 @@ from tests.include.audit.fleet import ROLLOUT, Fleet
 
 NAME, ADDRESS = f"shop-{ROLLOUT}-1", "198.18.0.101"
 FQDN = f"{NAME}.lab.test"
+BARE = {"balancer": None, "monitoring": None, "firewall": None}
 
 
 def acts(fleet: Fleet) -> list[str]:
     return [each.finding.act for each in fleet.judged() if each.safe]
 
 
-def test_a_service_without_balancer_and_monitoring_needs_neither() -> None:
+def test_a_service_without_balancer_monitoring_and_firewall_needs_none() -> None:
     fleet = Fleet()
-    fleet.services[0] = fleet.services[0].model_copy(update={"balancer": None, "monitoring": None})
-    del fleet.hosts[FQDN], fleet.members[NAME]
+    fleet.services[0] = fleet.services[0].model_copy(update=BARE)
+    del fleet.hosts[FQDN], fleet.members[NAME], fleet.entries[ADDRESS]
 
     assert acts(fleet) == []
 
@@ -55,3 +56,22 @@ def test_a_vm_that_died_is_told_once_and_not_for_each_system() -> None:
     fleet.nodes.discard(FQDN)
 
     assert acts(fleet) == ["rollout"]
+
+
+def test_an_address_that_is_open_for_a_dead_vm_of_ours_is_free_soon() -> None:
+    """Its leases go round here too."""
+    fleet = Fleet()
+    fleet.entries[ADDRESS] = "shop-q2w4e7r-1.lab.test"
+
+    assert acts(fleet) == ["remove entry", "open firewall"]
+
+
+def test_two_services_may_share_a_group() -> None:
+    fleet = Fleet()
+    fleet.services[1] = fleet.services[1].model_copy(
+        update={"firewall": fleet.services[0].firewall}
+    )
+    for slot in (0, 1):
+        fleet.entries[f"198.18.0.{102 + slot}"] = f"worker-{ROLLOUT}-{slot}.lab.test"
+
+    assert fleet.judged() == ()

@@ -16,12 +16,17 @@ WORDS = ("www", "db", "shop", "worker", "static", "puppet", "shop-admin", "shop-
 LOOKALIKES = ("shop-staging-0", "shop-testing-12", "worker-primary-1", "blog-k3f7x2q-0")
 BROKEN = (f"shop-{ROLLOUT}k-0", f"shop-{ROLLOUT}-0x", f"shop-{ROLLOUT}-1000", f"shop-{ROLLOUT}-01")
 ELSEWHERE = (f"shop-{ROLLOUT}-0.example.org", f"worker-{ROLLOUT}-1.other.test")
-SYSTEMS = ("certificates", "requests", "nodes", "forward", "reverse", "hosts", "members", "vms")
+SYSTEMS = (
+    *("certificates", "requests", "nodes", "forward", "reverse"),
+    *("hosts", "members", "entries", "vms"),
+)
 
 things = st.tuples(
     st.sampled_from(SYSTEMS), st.sampled_from((*WORDS, *LOOKALIKES, *BROKEN, *ELSEWHERE))
 )
-breaks = st.sampled_from(("lose", "unknown", "off", "held", "certificate", "forward", "none"))
+breaks = st.sampled_from(
+    ("lose", "unknown", "off", "held", "certificate", "forward", "entry", "none")
+)
 
 
 def plant(fleet: Fleet, system: str, name: str, number: int) -> str:
@@ -34,6 +39,8 @@ def plant(fleet: Fleet, system: str, name: str, number: int) -> str:
         fleet.nodes.add(fqdn)
     elif system in ("forward", "reverse"):
         getattr(fleet, system).add((fqdn, address))
+    elif system == "entries":
+        fleet.entries[address] = fqdn
     elif system == "hosts":
         fleet.hosts[fqdn] = Monitored(name=fqdn, address=address, service="blog")
     elif system == "members" and label not in fleet.members:
@@ -52,6 +59,8 @@ def break_one(fleet: Fleet, how: str) -> None:
         fleet.certificates[f"{name}.lab.test"] = "revoked"
     elif how == "forward":
         fleet.forward = {entry for entry in fleet.forward if name not in entry[0]}
+    elif how == "entry":
+        fleet.entries = {a: n for a, n in fleet.entries.items() if name not in n}
     elif how != "none":
         fleet.turn(name, how)  # type: ignore[arg-type]
 
@@ -121,6 +130,11 @@ def test_what_a_living_vm_rightly_has_is_never_removed(slot: int, of: str) -> No
     name = f"{of}-{ROLLOUT}-{slot}"
     fleet.nodes.discard(f"{name}.lab.test")
     fleet.forward.add((f"{name}.lab.test", "198.18.0.7"))
+    fleet.entries["198.18.0.8"] = f"{name}.lab.test"
 
     removals = [each.finding for each in mended(fleet) if each.finding.act.startswith("remove")]
-    assert [(found.act, found.address) for found in removals] == [("remove names", "198.18.0.7")]
+    wrong = [("remove entry", "198.18.0.8")] if of == "shop" else []
+    assert [(found.act, found.address) for found in removals] == [
+        *wrong,
+        ("remove names", "198.18.0.7"),
+    ]

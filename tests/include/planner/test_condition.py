@@ -22,6 +22,7 @@ _NAME = "shop-aaaaaaa-0"
         ),
         ({"in_dns": False}, "is not in DNS"),
         ({"enrolled": False}, "has no signed certificate"),
+        ({"let_in": False}, "is not let in by the firewall"),
         ({"health": None}, "is not monitored"),
         ({"health": health("", "critical")}, "monitoring finds app critical"),
         ({"member": None}, "is not in pool shop"),

@@ -60,12 +60,17 @@ def test_only_what_the_plan_names_is_made() -> None:
     assert may_create(_SHOP, _plan(), seen(), "shop-ccccccc-0").status == "failed"
 
 
-def test_a_vm_joins_when_it_is_in_dns_enrolled_and_monitored() -> None:
+def test_a_vm_joins_when_it_is_in_dns_enrolled_let_in_and_monitored() -> None:
     """Each of them missing keeps it out."""
     whole = _new(0, member=None)
 
     assert may_join(_SHOP, _plan(), seen(whole), _NEW0).status == "done"
-    for missing in ({"in_dns": False}, {"enrolled": False}, {"health": None}):
+    for missing in (
+        {"in_dns": False},
+        {"enrolled": False},
+        {"let_in": False},
+        {"health": None},
+    ):
         look = seen(_new(0, member=None, **missing))
         assert may_join(_SHOP, _plan(), look, _NEW0).status == "pending", missing
 

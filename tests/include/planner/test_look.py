@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from include.facts import Address, Certificate, CloudVm
+from include.facts import Address, Certificate, CloudVm, Entry
 from include.planner import Facts, see
 from tests.include.planner.seen import health, member
 from tests.include.planner.services import shop
@@ -100,3 +100,19 @@ def test_a_vm_that_only_claims_to_be_ours_is_foreign_and_not_in_the_way() -> Non
 def test_a_neighbour_that_claims_to_be_ours_is_its_own_services_matter() -> None:
     """A VM of another service has a name of its own, which no guest can change."""
     assert see(shop(), Facts(vms=[replace(_VM, name="other-aaaaaaa-1")])).foreign == ()
+
+
+def test_a_vm_is_let_in_when_its_own_address_is_in_the_group_of_its_service() -> None:
+    """Where the service has no firewall, nothing keeps anybody out."""
+    guarded = shop(firewall={"group": "web_vms"})
+    right = Entry(group="web_vms", address="198.18.0.100", name=_FQDN)
+    for entry, let_in in (
+        (right, True),
+        (replace(right, address="198.18.0.101"), False),
+        (replace(right, group="db_vms"), False),
+        (replace(right, name="somebody"), False),
+    ):
+        (seen,) = see(guarded, Facts(vms=[_VM], entries=[entry])).vms
+        assert seen.let_in is let_in, entry
+    (seen,) = see(shop(), Facts(vms=[_VM])).vms
+    assert seen.let_in

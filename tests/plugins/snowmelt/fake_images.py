@@ -23,8 +23,7 @@ class FakeImages(FakeOpenNebula):
 
     @verb
     def images(self) -> tuple[CloudImage, ...]:
-        shown = map(self._shown, list(self.world.images.values()))
-        return tuple(image for image in shown if image)
+        return self._there()
 
     @verb
     def image(self, image_id: int) -> CloudImage | None:
@@ -37,9 +36,9 @@ class FakeImages(FakeOpenNebula):
 
     @verb
     def ensure_image(self, spec: ImageSpec) -> tuple[CloudImage, Outcome]:
-        for image in self.world.images.values():
+        for image in self._there():
             if image.name == spec.name:
-                return self._shown(image), Outcome.UNCHANGED
+                return image, Outcome.UNCHANGED
         made = add_image(self.world, spec.name, family=spec.family, version=spec.version)
         self.world.images[made.image_id] = replace(made, state="locked")
         self.tell(f"import {spec.name} from {spec.source}")
@@ -68,6 +67,10 @@ class FakeImages(FakeOpenNebula):
         self.world.templates[template_id] = replace(known, disks=tuple(disks))
         self.tell(f"point {known.name} at {', '.join(disk['IMAGE'] for disk in disks)}")
         return Outcome.CREATED
+
+    def _there(self) -> tuple[CloudImage, ...]:
+        shown = map(self._shown, list(self.world.images.values()))
+        return tuple(image for image in shown if image)
 
     def _shown(self, image: CloudImage) -> CloudImage | None:
         if image.state == "deleting" and self._removed(image):

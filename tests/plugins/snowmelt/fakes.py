@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from include.audit import Memory
-from include.facts import Address, CheckResult, HostHealth, Member
+from include.facts import Address, CheckResult, Entry, HostHealth, Member
 from include.inventory import Monitored
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing
@@ -171,6 +171,43 @@ class FakeBalancer(Fake):
         return self.world.guest(vms[-1]).error_share if vms else 0.0
 
 
+class FakeFirewall(Fake):
+    @verb
+    def entries(self, groups: Collection[str]) -> tuple[Entry, ...]:
+        return tuple(
+            Entry(group=group, address=address, name=name)
+            for group in sorted(groups)
+            for address, name in sorted(self._group(group).items())
+        )
+
+    @verb
+    def ensure_entry(self, group: str, name: str, address: str) -> Outcome:
+        known = self._group(group).get(address)
+        if known == name:
+            return Outcome.UNCHANGED
+        if known is not None:
+            raise Conflict(f"{address} is in set {group} for {known}")
+        self._group(group)[address] = name
+        self.tell(f"let in {name}")
+        return Outcome.CREATED
+
+    @verb
+    def remove_entries(self, group: str, name: str, address: str | None = None) -> Outcome:
+        there = self._group(group)
+        doomed = [a for a, n in there.items() if n == name and address in (None, a)]
+        for each in doomed:
+            del there[each]
+        if not doomed:
+            return Outcome.UNCHANGED
+        self.tell(f"shut out {name}")
+        return Outcome.REMOVED
+
+    def _group(self, group: str) -> dict[str, str]:
+        if group not in self.world.groups:
+            raise Missing(f"no set {group}")
+        return self.world.groups[group]
+
+
 class FakeMonitoring(Fake):
     @verb
     def ensure_host(
@@ -248,6 +285,7 @@ LOOKED_UP = {
     "FleetRunsHook": FakeFleetRuns,
     "GoodReleasesHook": FakeGoodReleases,
     "balancer_for": FakeBalancer,
+    "firewall_for": FakeFirewall,
     "monitoring_for": FakeMonitoring,
 }
 

@@ -34,6 +34,15 @@ def test_all_that_is_known_of_a_vm_is_seen(world: FakeWorld) -> None:
     assert [m.name for m in facts.members["snowmelt_balancer"]] == [name]
 
 
+def test_the_groups_of_all_services_are_read_in_one_call(world: FakeWorld) -> None:
+    world.groups = {"web_vms": {"198.18.0.7": "a"}, "db_vms": {"198.18.0.8": "b"}, "other": {}}
+    db = service(name="db", firewall={"group": "db_vms"})
+    facts = look_at_fleet([service(firewall={"group": "web_vms"}), db, service(name="worker")])
+
+    assert [e.name for e in facts.entries["snowmelt_firewall"]] == ["b", "a"]
+    assert world.calls["entries"] == 1
+
+
 def test_of_images_those_are_seen_that_are_ours_and_used_by_nothing(world: FakeWorld) -> None:
     for version in ("1", "2"):
         add_image(world, f"debian-12-{version}", family="debian-12", version=version)
@@ -44,10 +53,10 @@ def test_of_images_those_are_seen_that_are_ours_and_used_by_nothing(world: FakeW
     assert seen.name == "debian-12-1"
 
 
-def test_services_without_balancer_and_monitoring_ask_neither(world: FakeWorld) -> None:
+def test_services_without_balancer_monitoring_and_firewall_ask_none(world: FakeWorld) -> None:
     facts = look_at_fleet([service(balancer=None, monitoring=None)])
 
-    assert not set(world.calls) & {"members_of", "inventory"}
+    assert not set(world.calls) & {"members_of", "inventory", "entries"}
     assert not facts.members
     assert not facts.hosts
 

@@ -15,6 +15,9 @@ def test_each_system_is_named_and_nothing_is_done_yet(world: FakeWorld) -> None:
     kinds = [what for what, _ in retirements(service(), FQDN, None, revoke=False)]
 
     assert kinds == ["monitoring", "certificate", "PuppetDB node", "names"]
+    guarded = service(firewall={"group": "web_vms"})
+    kinds = [what for what, _ in retirements(guarded, FQDN, None, revoke=False)]
+    assert kinds[:2] == ["monitoring", "firewall entry"]
     assert world.everything() == before
 
 

@@ -14,8 +14,12 @@ from tests.plugins.snowmelt.world import FakeWorld
 NAME = f"shop-{OLD}-0"
 CONNECTIONS = {
     kind: f"eu_{kind}"
-    for kind in ("opennebula", "puppet_ca", "puppetdb", "nameserver", "balancer", "monitoring")
+    for kind in (
+        *("opennebula", "puppet_ca", "puppetdb", "nameserver"),
+        *("balancer", "monitoring", "firewall"),
+    )
 }
+GUARDED = {"firewall": {"group": "web_vms"}}
 
 
 def test_a_whole_vm_is_seen_whole(world: FakeWorld) -> None:
@@ -28,6 +32,17 @@ def test_a_whole_vm_is_seen_whole(world: FakeWorld) -> None:
     assert vm.health
     assert vm.member
     assert vm.member.state == "up"
+
+
+def test_who_is_let_in_is_seen(world: FakeWorld) -> None:
+    """By a list of the group, also for one VM alone: a firewall has no shorter question."""
+    in_, out = serving(world, NAME), serving(world, f"shop-{OLD}-1")
+    world.groups["web_vms"][in_.address] = f"{NAME}.lab.test"
+    seen = look(service(**GUARDED))
+
+    assert [vm.let_in for vm in seen.vms] == [True, False]
+    assert look_at_one(service(**GUARDED), NAME).vms[0].let_in
+    assert not look_at_one(service(**GUARDED), out.spec.name).vms[0].let_in
 
 
 def test_ten_vms_cost_as_many_calls_as_one(world: FakeWorld) -> None:
@@ -69,26 +84,28 @@ def test_names_and_vms_of_other_services_are_left_out(world: FakeWorld) -> None:
     assert [a.fqdn for a in found.addresses] == [f"{NAME}.lab.test"]
 
 
-@pytest.mark.parametrize("verb", ["vms_named", "certificates", "addresses", "hosts", "members"])
+@pytest.mark.parametrize(
+    "verb", ["vms_named", "certificates", "addresses", "hosts", "members", "entries"]
+)
 def test_a_system_that_does_not_answer_is_not_taken_for_empty(world: FakeWorld, verb: str) -> None:
     two_old(world)
     world.fail(verb, Unreachable("connection refused"))
 
     with pytest.raises(Unreachable):
-        look(service())
+        look(service(**GUARDED))
 
 
-def test_a_service_without_balancer_and_monitoring_asks_neither(world: FakeWorld) -> None:
+def test_a_service_without_balancer_monitoring_and_firewall_asks_none(world: FakeWorld) -> None:
     serving(world, NAME)
     world.calls.clear()
     bare = service(balancer=None, monitoring=None)
     look(bare)
 
     assert look_at_pool(bare) == ()
-    assert not set(world.calls) & {"members", "hosts", "health"}
+    assert not set(world.calls) & {"members", "hosts", "health", "entries"}
 
 
 def test_the_connections_of_the_catalogue_entry_are_used(world: FakeWorld) -> None:
-    look(service(connections=CONNECTIONS))
+    look(service(connections=CONNECTIONS, **GUARDED))
 
     assert set(world.conn_ids.values()) == set(CONNECTIONS.values()) - {"eu_puppetdb"}

@@ -36,7 +36,24 @@ def test_removing_what_is_gone_succeeds(world: FakeWorld) -> None:
 def test_a_service_without_balancer_or_monitoring_has_nothing_to_remove_there(
     world: FakeWorld,
 ) -> None:
-    bare = service(balancer=None, monitoring=None)
+    bare = service(balancer=None, monitoring=None, firewall=None)
 
     assert mend(bare, replace(GONE, act="remove member")) is Outcome.UNCHANGED
     assert mend(bare, replace(GONE, act="monitor VM")) is Outcome.UNCHANGED
+    assert mend(bare, replace(GONE, act="remove entry")) is Outcome.UNCHANGED
+    assert mend(bare, replace(GONE, act="open firewall")) is Outcome.UNCHANGED
+
+
+def test_of_a_vm_that_is_let_in_twice_the_wrong_address_goes(world: FakeWorld) -> None:
+    guarded, fqdn = service(firewall={"group": "web_vms"}), "shop-q2w4e7r-0.lab.test"
+    world.groups["web_vms"] = {"198.18.0.200": fqdn, "198.18.0.201": fqdn}
+
+    assert mend(guarded, replace(GONE, act="remove entry")) is Outcome.REMOVED
+    assert world.groups["web_vms"] == {"198.18.0.201": fqdn}
+
+
+def test_a_vm_that_is_not_let_in_is_let_in(world: FakeWorld) -> None:
+    guarded = service(firewall={"group": "web_vms"})
+
+    assert mend(guarded, replace(GONE, act="open firewall")) is Outcome.CREATED
+    assert world.groups["web_vms"] == {"198.18.0.200": "shop-q2w4e7r-0.lab.test"}

@@ -156,6 +156,7 @@ class FakeWorld:
     members_checked = True  # the balancer's own checks get through to its members
     idle_connections = 0  # that the balancer still holds when a member is taken out
     dags_after = 0.0  # until then Airflow knows no DAG
+    new_runs_end_s: float | None = None
     session_s = 5.0  # how long a session goes on after its VM drains
 
     def __init__(self) -> None:
@@ -174,8 +175,8 @@ class FakeWorld:
         self.hosts: dict[str, FakeHost] = {}
         self.runs: dict[tuple[str, str], FakeRun] = {}
         self.good: dict[str, list[Good]] = {}
-        self.new_runs_end_s: float | None = None
         self.pools: dict[str, dict[str, FakeMember]] = {"shop": {}}
+        self.groups: dict[str, dict[str, str]] = {"web_vms": {}}  # of a firewall: address -> name
         self.images: dict[int, CloudImage] = {}
         self.templates: dict[int, CloudTemplate] = {}
         self.revocation_lists: tuple[RevocationList, ...] = ()
@@ -220,8 +221,8 @@ class FakeWorld:
     def everything(self) -> dict[str, Any]:
         """Return a copy of all that a rollout could change."""
         kept = ("vms", "requests", "certificates", "nodes", "names", "hosts", "pools", "story")
-        images = ("images", "templates")
-        return deepcopy({key: getattr(self, key) for key in (*kept, *images)})
+        more = ("groups", "images", "templates")
+        return deepcopy({key: getattr(self, key) for key in (*kept, *more)})
 
     # what the fakes ask
 

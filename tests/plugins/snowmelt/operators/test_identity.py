@@ -66,6 +66,21 @@ def test_it_goes_on_where_a_try_broke_off(
     assert len(world.story) == 4
 
 
+def test_nobody_is_let_in_any_more_to_the_address_that_goes(world: FakeWorld) -> None:
+    gone, stays = two_old(world)
+    world.groups["web_vms"] = {
+        gone.address: FQDN,
+        "198.18.0.7": FQDN,  # what another try left, before the VM got its last address
+        stays.address: SISTER,
+        "198.18.0.9": "made by hand",
+    }
+    rollout = planned(service(firewall={"group": "web_vms"}))
+    run(lambda: RetireIdentity(task_id="t", rollout=rollout, vm=vm_of(rollout, "old")))
+
+    assert world.groups["web_vms"] == {stays.address: SISTER, "198.18.0.9": "made by hand"}
+    assert world.story.index(f"shut out {FQDN}") < world.story.index(f"unpublish {FQDN}")
+
+
 def test_a_service_that_is_not_monitored(world: FakeWorld) -> None:
     two_old(world)
     rollout = planned(service(monitoring=None, balancer=None))

@@ -12,7 +12,7 @@ from snowmelt.triggers.base import WaitTrigger
 from snowmelt.triggers.cloud import AllVmsGoneTrigger, VmGoneTrigger, VmRunningTrigger
 from snowmelt.triggers.dag_runs import RolloutTrigger
 from snowmelt.triggers.fleet import RotationTrigger
-from snowmelt.triggers.image import ImageReadyTrigger
+from snowmelt.triggers.image import ImageReadyTrigger, ImagesGoneTrigger
 from snowmelt.triggers.monitoring import HealthyTrigger
 from snowmelt.triggers.puppet import CertificateAskedTrigger, GoodReportTrigger
 from snowmelt.triggers.traffic import (
@@ -101,6 +101,7 @@ def examples(limit_s: float = 60.0, now: float | None = None) -> list[WaitTrigge
         VmGoneTrigger(**_CLOUD, **end),
         AllVmsGoneTrigger(conn_id="c", vm_ids=[0], **end),
         ImageReadyTrigger(conn_id="c", name="debian-12", image_id=0, **end),
+        ImagesGoneTrigger(conn_id="c", image_ids=[0], **end),
         HealthyTrigger(conn_id="c", fqdn=FQDN, peers=PEERS, **end),
         CertificateAskedTrigger(conn_id="c", certname=FQDN, **end),
         GoodReportTrigger(conn_id="c", certname=FQDN, peers=PEERS, **end),

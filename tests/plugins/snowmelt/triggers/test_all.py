@@ -30,6 +30,7 @@ LOOKS = (
     "members",
     "vms_named",
     "image",
+    "images",
     "look",
     "state",
 )
