@@ -145,7 +145,7 @@ def members(admin_socket: Path) -> Entries:
 
 def let_in() -> Entries:
     """Return who is in the firewall's sets, by `nft` itself."""
-    command = ["nft", "-j", "list", "sets", *TABLE]
+    command = ["nft", "-j", "list", "table", *TABLE]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_S)
     sets = [row["set"] for row in json.loads(done.stdout)["nftables"] if "set" in row]
     found = [(each["name"], element) for each in sets for element in each.get("elem", [])]

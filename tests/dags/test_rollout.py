@@ -74,24 +74,6 @@ def test_a_service_without_balancer_or_monitoring_has_the_same_graph(
 
 
 @pytest.mark.parametrize("changes", [{}, {"strategy": "rolling", "surge": 1}])
-def test_users_are_let_in_when_puppet_is_done_and_before_checks_begin(
-    catalogue: Catalogue, changes: dict[str, Any]
-) -> None:
-    """The step is there only where the service has a firewall: each step of each VM costs."""
-    catalogue("shop", firewall={"group": "web_vms"}, **changes)
-    guarded = parsed()["rollout_shop"]
-    catalogue("shop", **changes)
-    bare = parsed()["rollout_shop"]
-
-    steps = sorted(set(guarded.task_ids) - set(bare.task_ids))
-    assert {step.rpartition(".")[2] for step in steps} == {"open_firewall"}
-    for step in steps:
-        group = step.rpartition(".")[0]
-        assert f"{group}.enrol_in_puppet" in guarded.get_task(step).upstream_task_ids
-        assert step in guarded.get_task(f"{group}.monitor_vm").upstream_task_ids
-
-
-@pytest.mark.parametrize("changes", [{}, {"strategy": "rolling", "surge": 1}])
 def test_all_that_asks_the_ca_goes_through_its_lane(
     catalogue: Catalogue, changes: dict[str, Any]
 ) -> None:

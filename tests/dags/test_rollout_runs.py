@@ -99,7 +99,7 @@ def test_a_firewall_that_refuses_leaves_the_old_vm_serving_and_nothing_of_the_ne
 
     assert releases(world) == ["1.0"]
     assert world.groups["web_vms"] == before
-    assert guarded.states["canary.open_firewall failed"] == 1
+    assert guarded.states["canary.monitor_vm failed"] == 1
 
 
 def test_nothing_is_done_where_nothing_is_to_do(world: FakeWorld, rollout: Rollouts) -> None:

@@ -1,11 +1,11 @@
-"""Take a VM into monitoring."""
+"""Let a VM's users in to it, and take it into monitoring."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from snowmelt.hooks.monitoring import monitoring_for
-from snowmelt.identity import monitor
+from snowmelt.identity import let_in, monitor
 from snowmelt.links import MonitoringLink
 from snowmelt.operators.base import deadline
 from snowmelt.operators.step import NewVmOperator
@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 
 class MonitorVm(NewVmOperator):
-    """Add the VM to monitoring and wait until every check on it has run and is ok."""
+    """Add the VM to monitoring and wait until every check on it has run and is ok.
+
+    Before that the firewall, where the service has one, lets in to it: Puppet is done by now, and
+    monitoring may stand on the other side. A step of its own would cost each VM another pass.
+    """
 
     operator_extra_links = (MonitoringLink(),)
 
     def execute(self, context: Context) -> Any:
+        self._let_in()
         wanted = self.service.monitoring
         if wanted is None:
             self.log.info("%s is not monitored", self.service.name)
@@ -39,3 +44,9 @@ class MonitorVm(NewVmOperator):
             ),
             brief=True,
         )
+
+    def _let_in(self) -> None:
+        if self.service.firewall is None:
+            return
+        outcome = let_in(self.service, self.vm["fqdn"], self.address)
+        self.log.info("%s %s in group %s", outcome, self.address, self.service.firewall.group)

@@ -1,9 +1,8 @@
 """Blue and green: all new VMs come beside the old ones, then the old ones go.
 
 1. `plan` says which VMs come and go, and why.
-2. Each new VM: `create_vm`, `publish_dns`, `enrol_in_puppet`, `open_firewall` (where there
-   is one), `monitor_vm`, `join_balancer`. The canary joins first; the others follow after
-   `watch_canary`.
+2. Each new VM: `create_vm`, `publish_dns`, `enrol_in_puppet`, `monitor_vm`, `join_balancer`.
+   The canary joins first; the others follow after `watch_canary`.
 3. The old ones `drain`, and `watch` looks at the new ones under traffic while the old still run.
 4. Until here a failure makes `roll_back` undo everything: old VMs serve on, new ones go.
 5. From here there is no way back: the old VMs leave, and `verify` looks for what is left of them.
@@ -13,11 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import chain, task_group
+from airflow.sdk import task_group
 
 from include.catalogue.model import Service
 from snowmelt.operators.enrolment import EnrolInPuppet
-from snowmelt.operators.firewall import OpenFirewall
 from snowmelt.operators.identity import RetireIdentity
 from snowmelt.operators.monitoring import MonitorVm
 from snowmelt.operators.names import PublishDns
@@ -45,11 +43,11 @@ def wire(service: Service) -> None:
 
     @task_group
     def canary(vm: Any) -> None:
-        bring_up(service, run, vm, clear, undo) >> watch_canary
+        bring_up(run, vm, lane, clear, undo) >> watch_canary
 
     @task_group
     def others(vm: Any) -> None:
-        watch_canary >> bring_up(service, run, vm, clear, undo)
+        watch_canary >> bring_up(run, vm, lane, clear, undo)
 
     @task_group
     def old(vm: Any) -> None:
@@ -61,17 +59,16 @@ def wire(service: Service) -> None:
 
 
 def bring_up(
-    service: Service, run: Any, vm: Any, made_room: ClearLeftovers, undo: RollBack
+    run: Any, vm: Any, lane: str, made_room: ClearLeftovers, undo: RollBack
 ) -> JoinBalancer:
     """Wire the steps of one new VM; returns the last."""
     create = CreateVm(task_id="create_vm", rollout=run, vm=vm)
     new = {"rollout": run, "vm": vm, "made": create.output}
     names = PublishDns(task_id="publish_dns", **new)
-    enrol = EnrolInPuppet(task_id="enrol_in_puppet", rollout=run, vm=vm, pool=service.puppet.lane)
+    enrol = EnrolInPuppet(task_id="enrol_in_puppet", rollout=run, vm=vm, pool=lane)
     monitor = MonitorVm(task_id="monitor_vm", **new)
     join = JoinBalancer(task_id="join_balancer", trigger_rule="none_failed", **new)
-    firewall = [OpenFirewall(task_id="open_firewall", **new)] if service.firewall else []
-    chain(made_room, create, names, enrol, *firewall, monitor, join)
+    made_room >> create >> names >> enrol >> monitor >> join
     [monitor, join] >> undo
     return join
 

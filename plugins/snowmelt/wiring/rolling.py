@@ -2,10 +2,9 @@
 
 1. `plan` pairs the VMs that come with those that go, in the order of their turns.
 2. Each pair is one `replace`, and is whole before its successor starts: `create_vm` waits for its
-   turn, `publish_dns`, `enrol_in_puppet`, `open_firewall` (where there is one), `monitor_vm`,
-   `join_balancer`, `watch` of the new VM; then `drain`, `leave_balancer`, `retire_identity`,
-   `terminate_vm` of the old one. Where a VM only comes or only goes, the steps of the other are
-   skipped.
+   turn, `publish_dns`, `enrol_in_puppet`, `monitor_vm`, `join_balancer`, `watch` of the new VM;
+   then `drain`, `leave_balancer`, `retire_identity`, `terminate_vm` of the old one. Where a VM
+   only comes or only goes, the steps of the other are skipped.
 3. A failure stops the window, and `roll_back` looks at what it left. As long as no old VM is gone,
    everything is undone. After that the whole replacements stay, the failed new VM goes, and the
    old VMs whose turn never came serve on. The run has failed; the next one goes on from there.
@@ -16,11 +15,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import chain, task_group
+from airflow.sdk import task_group
 
 from include.catalogue.model import Service
 from snowmelt.operators.enrolment import EnrolInPuppet
-from snowmelt.operators.firewall import OpenFirewall
 from snowmelt.operators.identity import RetireIdentity
 from snowmelt.operators.monitoring import MonitorVm
 from snowmelt.operators.names import PublishDns
@@ -44,7 +42,7 @@ def wire(service: Service) -> None:
 
     @task_group
     def replace(new: Any, old: Any) -> None:
-        watch = bring_up(service, run, new, old)
+        watch = bring_up(run, new, old, lane)
         drain, terminate = take_down(run, old, lane)
         watch >> drain
         [watch, drain, terminate] >> undo
@@ -53,17 +51,16 @@ def wire(service: Service) -> None:
     replace.expand_kwargs(clear.output)
 
 
-def bring_up(service: Service, run: Any, new: Any, old: Any) -> WatchVm:
+def bring_up(run: Any, new: Any, old: Any, lane: str) -> WatchVm:
     """Wire the steps of the VM that comes; returns the last."""
     create = CreateVmInTurn(task_id="create_vm", rollout=run, vm=new, old=old)
     made = {"rollout": run, "vm": new, "made": create.output}
     names = PublishDns(task_id="publish_dns", **made)
-    enrol = EnrolInPuppet(task_id="enrol_in_puppet", rollout=run, vm=new, pool=service.puppet.lane)
+    enrol = EnrolInPuppet(task_id="enrol_in_puppet", rollout=run, vm=new, pool=lane)
     monitor = MonitorVm(task_id="monitor_vm", **made)
     join = JoinBalancer(task_id="join_balancer", **made)
     watch = WatchVm(task_id="watch", rollout=run, vm=new)
-    firewall = [OpenFirewall(task_id="open_firewall", **made)] if service.firewall else []
-    chain(create, names, enrol, *firewall, monitor, join, watch)
+    create >> names >> enrol >> monitor >> join >> watch
     return watch
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from snowmelt.errors import SnowmeltError, Unreachable
+from snowmelt.errors import Conflict, Missing, SnowmeltError, Unreachable
 from snowmelt.operators.monitoring import MonitorVm
 from tests.plugins.snowmelt.kit import (
     NEW,
@@ -100,3 +102,53 @@ def test_checks_of_others_do_not_matter(world: FakeWorld) -> None:
     serving(world, f"shop-{OLD}-1", release="0.9")
 
     run(task)
+
+
+def guarded(world: FakeWorld, group: str = "web_vms", **changes: Any) -> Make:
+    """Return what makes the task for a service that a firewall stands before."""
+    vm = serving(world, f"shop-{NEW}-0")
+    world.hosts.clear()
+    rollout = planned(service(firewall={"group": "web_vms"}, **changes))
+    rollout["service"]["firewall"]["group"] = group
+    made = {"vm_id": vm.vm_id, "address": vm.address}
+    return lambda: MonitorVm(task_id="t", rollout=rollout, vm=vm_of(rollout, "new"), made=made)
+
+
+def test_users_are_let_in_before_the_checks_begin(world: FakeWorld) -> None:
+    """Monitoring may stand on the other side of the firewall."""
+    run(guarded(world))
+
+    assert world.groups == {"web_vms": {"198.18.0.100": FQDN}}
+    assert world.story == [f"let in {FQDN}", f"monitor {FQDN}"]
+
+
+def test_they_are_let_in_to_a_vm_that_is_not_monitored_too(world: FakeWorld) -> None:
+    run(guarded(world, monitoring=None, balancer=None))
+
+    assert world.groups == {"web_vms": {"198.18.0.100": FQDN}}
+
+
+def test_the_answer_was_lost_after_they_were_let_in(world: FakeWorld) -> None:
+    task = guarded(world)
+    world.lose_answer("ensure_entry", Unreachable("no answer"))
+    with pytest.raises(Unreachable):
+        run(task)
+    run(task)
+
+    assert world.story == [f"let in {FQDN}", f"monitor {FQDN}"]
+
+
+def test_what_the_firewall_has_by_hand_is_left_alone_and_nothing_goes_on(world: FakeWorld) -> None:
+    task = guarded(world)
+    world.groups["web_vms"]["198.18.0.100"] = "the old shop, ask Bob"
+
+    with pytest.raises(Conflict, match="ask Bob"):
+        run(task)
+    assert world.groups == {"web_vms": {"198.18.0.100": "the old shop, ask Bob"}}
+    assert world.hosts == {}
+
+
+def test_a_group_that_nobody_made_is_not_made(world: FakeWorld) -> None:
+    with pytest.raises(Missing, match="db_vms"):
+        run(guarded(world, "db_vms"))
+    assert "db_vms" not in world.groups
