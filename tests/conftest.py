@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
+
+import pytest
 
 # before anything imports airflow: it reads its settings at import
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="snowmelt-tests-")
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parents[1] / "dags")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
+
+
+@pytest.fixture(autouse=True)
+def connections_are_asked_for() -> None:
+    """Forget what hooks of other tests have read; a test without hooks imports none for this."""
+    if hooks := sys.modules.get("snowmelt.hooks.connection"):
+        hooks.forget_connections()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +17,36 @@ from snowmelt.errors import Missing, Refused, SnowmeltError
 TIMEOUT = (5.0, 30.0)
 
 
+# Each look of a trigger makes a hook of its own, and to fetch a Connection takes some messages to
+# Airflow's supervisor: of 1,900 samples in looks at HAProxy 1,800 were that. So all hooks of one
+# process share it for so many seconds. Then a changed one counts.
+KEPT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    connection: Connection = field(repr=False)
+    extra: Mapping[str, Any] = field(repr=False)
+    until: float
+
+
+_kept: dict[str, _Known] = {}
+
+
+def _known(conn_id: str) -> _Known:
+    now, known = time.monotonic(), _kept.get(conn_id)
+    if known is None or known.until <= now:
+        found = BaseHook.get_connection(conn_id)
+        known = _Known(connection=found, extra=found.extra_dejson, until=now + KEPT_S)
+        _kept[conn_id] = known
+    return known
+
+
+def forget_connections() -> None:
+    """Ask Airflow again for each Connection, as tests have to."""
+    _kept.clear()
+
+
 class ConnectedHook(BaseHook):
     """A hook that is nothing but a conn_id until its first call."""
 
@@ -25,10 +56,15 @@ class ConnectedHook(BaseHook):
         super().__init__()
         self.conn_id = conn_id
 
-    @cached_property
+    @property
     def connection(self) -> Connection:
-        """The Airflow Connection, looked up once."""
-        return self.get_connection(self.conn_id)
+        """The Airflow Connection, as it was at most `KEPT_S` ago."""
+        return _known(self.conn_id).connection
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """The Connection's extra."""
+        return _known(self.conn_id).extra
 
     def host(self) -> str:
         """Return the connection's host; `Refused` when it has none."""
@@ -38,7 +74,7 @@ class ConnectedHook(BaseHook):
 
     def option(self, key: str, default: str = "") -> str:
         """Return one extra of the connection as text; a form leaves empty fields as None."""
-        value = self.connection.extra_dejson.get(key)
+        value = self.extra.get(key)
         return default if value is None or value == "" else str(value)
 
     def number(self, key: str, default: float) -> float:
@@ -69,7 +105,7 @@ def hook_for(conn_id: str, classes: Mapping[str, str], kind: str) -> Any:
     `Missing` for a type that is not there. Modules are imported when they are needed: a worker
     that uses HAProxy loads no other balancer's client.
     """
-    conn_type = str(BaseHook.get_connection(conn_id).conn_type)
+    conn_type = str(_known(conn_id).connection.conn_type)
     if conn_type not in classes:
         known = ", ".join(sorted(classes))
         raise Missing(f"connection {conn_id} is of type {conn_type!r}, no {kind}; known: {known}")

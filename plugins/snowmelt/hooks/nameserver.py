@@ -77,7 +77,7 @@ class NameServerHook(ConnectedHook):
     @cached_property
     def zones(self) -> tuple[str, ...]:
         """The zones that are ours, without trailing dots."""
-        listed = self.connection.extra_dejson.get("zones") or []
+        listed = self.extra.get("zones") or []
         names = listed.replace(",", " ").split() if isinstance(listed, str) else listed
         return tuple(str(name).rstrip(".").lower() for name in names)
 

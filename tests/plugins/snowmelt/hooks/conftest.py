@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from snowmelt.hooks.connection import forget_connections
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from tests.plugins.snowmelt.hooks.fake_one import FakeOne
 from tests.plugins.snowmelt.hooks.tls import Authority, Site, https
@@ -24,6 +25,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
     def make(conn_type: str, **fields: Any) -> str:
         value = json.dumps({"conn_type": conn_type, **fields})
         monkeypatch.setenv(f"AIRFLOW_CONN_TEST_{conn_type.upper()}", value)
+        forget_connections()
         return f"test_{conn_type}"
 
     return make
