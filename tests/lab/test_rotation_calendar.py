@@ -1,0 +1,84 @@
+"""When the rotation leaves a service alone: in its blackout, and while a deployment is at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.airflow.wait import until
+from lab.settings import CHECKOUT
+from tests.lab.fleet import ROTATION_S, Fleet, rebuilt
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(2400)]
+SERVICES = CHECKOUT / "include" / "catalogue" / "services"
+RELEASES = {"1.0": "1.1", "1.1": "1.0"}
+
+
+@contextmanager
+def entry(service: str, **changes: Any) -> Iterator[None]:
+    """Change a service's file, as its owner does; afterwards it is as it was."""
+    file = SERVICES / f"{service}.yaml"
+    before = file.read_text()
+    file.write_text(yaml.safe_dump({**yaml.safe_load(before), **changes}, sort_keys=False))
+    try:
+        yield
+    finally:
+        file.write_text(before)
+
+
+def span(fleet: Fleet, service: str, run_id: str) -> tuple[datetime, datetime]:
+    """Return when a rollout began and ended, by Airflow's clock."""
+    run = fleet.airflow.get(f"/dags/rollout_{service}/dagRuns/{run_id}")
+    assert run["state"] == "success", run
+    return datetime.fromisoformat(run["start_date"]), datetime.fromisoformat(run["end_date"])
+
+
+def test_a_service_in_its_blackout_is_left_alone_and_the_proof_says_why(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    day, before, now = fleet.free_day(), fleet.vms(), datetime.now(UTC)
+    sale = {
+        "begins": (now - timedelta(hours=1)).strftime("%Y-%m-%d %H:%M"),
+        "ends": (now + timedelta(days=2)).strftime("%Y-%m-%d %H:%M"),
+        "reason": "stocktaking",
+    }
+    with (
+        fleet.under_load(tmp_path / "load.json"),
+        entry("worker", maintenance={"blackouts": [sale]}),
+    ):
+        state, _ = fleet.rotate(day=day)
+
+    assert (state, rebuilt(before, fleet.vms())) == ("success", ["accounts", "shop"])
+    (exception,) = fleet.proof(day)["exceptions"]
+    assert (exception["service"], exception["kind"]) == ("worker", "blackout")
+    assert exception["reason"] == "stocktaking"
+    assert exception["owner"] == "warehouse team"
+
+
+def test_a_deployment_goes_before_the_rotation_and_one_asked_for_later_after_it(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    """Never both on one service; nobody loses what they asked for."""
+    day, before = fleet.free_day(), fleet.vms()
+    airflow, shop = fleet.airflow, next(each for each in fleet.services if each.name == "shop")
+    first, rotation = RELEASES[before["shop"][0].release], f"rotation__{day}__shop"
+    with fleet.under_load(tmp_path / "load.json"):
+        early = airflow.trigger(shop.dag, release=first)
+        shop.wait_for_step(early, "create_vm")
+        run_id = airflow.trigger("rotate_fleet", day=day)
+        until(lambda: rotation in fleet.rollouts(day), ROTATION_S, "shop's turn", every=0.5)
+        late = airflow.trigger(shop.dag, release=RELEASES[first])
+        assert airflow.wait_for_run("rotate_fleet", run_id, ROTATION_S) == "success"
+        assert airflow.wait_for_run(shop.dag, late, 600) == "success"
+
+    spans = [span(fleet, "shop", each) for each in (early, rotation, late)]
+    assert all(ended <= begins for (_, ended), (begins, _) in pairwise(spans))
+    assert {vm.release for vm in shop.vms()} == {RELEASES[first]}
+    assert rebuilt(before, fleet.vms()) == ["accounts", "shop", "worker"]
