@@ -101,7 +101,8 @@ class Haproxy:
     def _verbs(self) -> Sequence[tuple[str, Callable[[Sequence[str]], str]]]:
         server = r"([^/ ]+)/(\S+)"
         return (
-            (r"show stat", lambda _: self._stat()),
+            (r"show stat", lambda _: self._stat(self._pools)),
+            (r"show stat (\S+) 6 -1", self._stat_of),
             (r"show table (\S+)", lambda words: self._table(words[0])),
             (r"show version", lambda _: "2.6.12\n"),
             (rf"add server {server} (\S+) .*", self._add),
@@ -138,12 +139,15 @@ class Haproxy:
         del self._pools[pool][name]
         return "Server deleted.\n"
 
-    def _stat(self) -> str:
+    def _stat_of(self, pools: Sequence[str]) -> str:
+        return self._stat(pools) if set(pools) <= set(self._pools) else "No such proxy.\n"
+
+    def _stat(self, pools: Iterable[str]) -> str:
         lines = [HEAD]
-        for pool, members in self._pools.items():
+        for pool in pools:
             lines += [
                 row(pool, name, each.status(), each.weight, each.address, each.since_s())
-                for name, each in members.items()
+                for name, each in self._pools[pool].items()
             ]
             lines.append(row(pool, "BACKEND", "UP", 0, "", 0))
         return "\n".join(lines) + "\n"

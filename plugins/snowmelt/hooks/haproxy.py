@@ -38,6 +38,7 @@ _WEIGHT = 100
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")
 _ON_ONE_LINE = 200  # commands: a line has to fit into tune.bufsize, 16 KiB
+_SERVERS_TOO = 2 | 4  # bits of `show stat <name> <type> <server>`: the backend and its servers
 _CLEAR = "clear table"  # not logged: the keys are the cookies of people
 # What `ask` gets back when a command did its work.
 _DONE = frozenset({"", "New server registered.", "Server deleted."})
@@ -173,10 +174,16 @@ class HaproxyHook(Balancer):
         return rows[name]
 
     def _rows(self, pool: str) -> dict[str, Row]:
-        rows = rows_of(ask(self._connect, "show stat"), _checked(pool))
-        if rows is None:
-            raise Missing(f"HAProxy has no pool (backend) {pool}")
-        return rows
+        """Return the servers of one pool. With 1,000 servers in all, everything is 300 kB a look.
+
+        HAProxy takes a frontend of the same name for it, where that comes first in its
+        configuration, and then answers without a server: everything has to be read after all.
+        """
+        for question in (f"show stat {_checked(pool)} {_SERVERS_TOO} -1", "show stat"):
+            rows = rows_of(ask(self._connect, question), pool)
+            if rows is not None:
+                return rows
+        raise Missing(f"HAProxy has no pool (backend) {pool}")
 
     def _table(self, pool: str) -> str:
         answer = ask(self._connect, f"show table {_checked(pool)}").strip()

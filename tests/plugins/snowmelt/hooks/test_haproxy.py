@@ -13,6 +13,7 @@ import requests
 from include.facts import Member
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing, Refused, Unreachable
+from snowmelt.hooks import haproxy, haproxy_socket
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.hooks.haproxy import HaproxyHook
 from snowmelt.hooks.haproxy_text import sticky_keys
@@ -49,6 +50,11 @@ backend shop
     stick match req.cook(SESSIONID)
     stick store-response res.cook(SESSIONID)
 backend plain
+    balance leastconn
+frontend twin
+    bind unix@{socket}.twin
+    default_backend twin
+backend twin
     balance leastconn
 """
 GUARD = """
@@ -360,6 +366,32 @@ def test_an_unknown_pool_is_missing(hook: HaproxyHook) -> None:
         hook.members("nowhere")
     with pytest.raises(Missing, match="nowhere"):
         hook.ensure_member("nowhere", "vm0", "127.0.0.1", 80)
+
+
+def test_a_pool_is_asked_for_alone_however_many_there_are(
+    hook: HaproxyHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1,000 servers are 300 kB: too much for each look of each VM."""
+    hook.ensure_member("plain", "neighbour", "127.0.0.1", 80)
+    hook.ensure_member("shop", "vm0", "127.0.0.1", 80)
+    answers: list[str] = []
+
+    def listening(connect: object, command: str) -> str:
+        answers.append(haproxy_socket.ask(connect, command))  # type: ignore[arg-type]
+        return answers[-1]
+
+    monkeypatch.setattr(haproxy, "ask", listening)
+
+    assert [member.name for member in hook.members("shop")] == ["vm0"]
+    assert answers
+    assert not any("neighbour" in answer for answer in answers)
+
+
+def test_a_pool_that_has_the_name_of_a_frontend_has_its_members(hook: HaproxyHook) -> None:
+    """Asked for that name, HAProxy answers with the frontend, which comes first, alone."""
+    hook.ensure_member("twin", "vm0", "127.0.0.1", 80)
+
+    assert [member.name for member in hook.members("twin")] == ["vm0"]
 
 
 def test_a_pool_without_sticky_sessions_has_none(hook: HaproxyHook) -> None:
