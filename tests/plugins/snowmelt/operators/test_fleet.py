@@ -13,6 +13,7 @@ import pytest
 import yaml
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.planner import rollout_id
 from snowmelt.errors import Refused, Unreachable
 from snowmelt.operators.fleet import PlanRotation, RotateServices
 from tests.plugins.snowmelt.kit import (
@@ -236,7 +237,28 @@ def test_the_looks_of_a_day_are_few(world: FakeWorld, catalogue: Catalogue) -> N
     assert world.calls["state_if_any"] == 30
     assert world.calls["ensure_run"] == 30
     assert world.calls["state"] <= 2 * 3 * looks
-    assert world.calls["vm_states"] <= 2 * looks
+    assert world.calls["vm_states"] <= 30  # only when another service could start
+
+
+def test_a_service_waits_until_the_vms_of_another_run(
+    world: FakeWorld, catalogue: Catalogue
+) -> None:
+    """A burst of VMs wedges OpenNebula: they are asked for when the last ones have booted."""
+    catalogue("a", "b", fleet={"budgets": {"vms_waiting": 2}})
+    with_vms(world, "a", "b")
+    world.new_runs_end_s = 600.0
+    plan = planned(world)
+    world.clock.pass_s(1)
+    killed_while_waiting(rotate(plan), context(world))
+    assert started(world) == ["a"]
+
+    for slot in range(plan["turns"][0]["vms"]):
+        name = f"a-{rollout_id(*key(world, 'a'))}-{slot}"
+        world.add_vm(spec(name, "1.0"), phase="running")
+    killed_while_waiting(rotate(plan), context(world))
+
+    assert started(world) == ["a", "b"]
+    assert world.runs[key(world, "a")].ends_s == 600.0  # and is still under way
 
 
 def test_a_dry_run_prints_the_plan_and_starts_nothing(
