@@ -14,6 +14,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from include.verdict import Verdict, failed, pending
 from snowmelt.errors import Refused, SnowmeltError
 
+# Airflow 3.3.2 hears of the end of the process that handed over when its scheduler comes round to
+# it, a second or two later under load. Has the task been queued again by then, that end is taken
+# for its death: it is killed and a try is spent (apache/airflow#67287, #72716).
+EARLIEST_S = 2.0
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class WaitTrigger(BaseTrigger):
@@ -64,5 +69,12 @@ class WaitTrigger(BaseTrigger):
         except SnowmeltError as error:
             return pending(f"cannot look: {error}")
 
+    async def decided(self) -> Verdict:
+        """Return how the wait ended, not before `EARLIEST_S` are over."""
+        earliest = time.time() + EARLIEST_S
+        verdict = await self.wait()
+        await asyncio.sleep(max(0.0, earliest - time.time()))
+        return verdict
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        yield TriggerEvent((await self.wait()).to_event())
+        yield TriggerEvent((await self.decided()).to_event())

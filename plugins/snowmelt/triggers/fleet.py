@@ -27,7 +27,7 @@ class RotationTrigger(WaitTrigger):
     plan: dict[str, Any]
     budget: dict[str, int]
     states: dict[str, str]
-    interval: float = 3.0
+    interval: float = 2.0
 
     async def check(self) -> Verdict:
         plan, budget = RotationPlan.from_json(self.plan), Budget(**self.budget)
@@ -49,6 +49,6 @@ class RotationTrigger(WaitTrigger):
         return done(f"look again: {last.detail}")
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        verdict = await self.wait()
+        verdict = await self.decided()
         known = {"states": dict(self.states)} if verdict.status == "done" else {}
         yield TriggerEvent({**verdict.to_event(), **known})

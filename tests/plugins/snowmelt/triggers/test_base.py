@@ -7,9 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from include.verdict import Verdict, done, failed, pending
 from snowmelt.errors import Missing, Unreachable
+from snowmelt.triggers import base
 from snowmelt.triggers.base import WaitTrigger
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no event wait: these tests have the real clock."""
+    monkeypatch.setattr(base, "EARLIEST_S", 0.0)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -43,6 +52,28 @@ async def test_fires_once_when_it_is_done() -> None:
 
     assert await events(trigger) == [done("there").to_event()]
     assert trigger.looks == 3
+
+
+async def test_no_event_comes_before_airflow_knows_that_the_process_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The task would be queued while its first process counts as running, and be killed."""
+    monkeypatch.setattr(base, "EARLIEST_S", 0.2)
+    trigger, began = scripted(done("there already")), time.monotonic()
+
+    assert await events(trigger) == [done("there already").to_event()]
+    assert time.monotonic() - began >= 0.2
+    assert trigger.looks == 1
+
+
+async def test_what_took_long_enough_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "EARLIEST_S", 0.2)
+    trigger, began = scripted(*[pending("not yet")] * 3, done("there")), time.monotonic()
+    trigger.interval = 0.1
+
+    await events(trigger)
+
+    assert 0.3 <= time.monotonic() - began < 0.45
 
 
 async def test_ends_at_once_when_it_is_hopeless() -> None:
