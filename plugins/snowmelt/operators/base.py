@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # how much longer than the trigger's own deadline Airflow waits for its event: only a triggerer
 # that is away for good gets there, and the retry then starts with a look
 GRACE_S = 120
-# how long a wait that is expected to be short stays in its worker
+# how long a wait that is mostly short stays in its worker
 BRIEF_S = 3.0
 
 
@@ -39,24 +39,25 @@ class WaitOperator(BaseOperator):
         trigger: WaitTrigger,
         then: str = "execute_complete",
         *,
-        brief: bool = False,
+        first_s: float | None = None,
     ) -> Any:
         """Wait by *trigger* and go on in the method *then*.
 
-        A *brief* wait, which is mostly over in a second or two, begins in place: to be taken up
-        again after it would cost more than the slot that it holds.
+        A wait that is mostly over in a second or two begins in place, for *first_s*: to be taken
+        up again after it would cost more than the slot that it holds. 0 is one look, for what is
+        mostly there already.
         """
-        verdict = self._in_place(trigger, brief=brief)
+        verdict = self._in_place(trigger, first_s)
         if verdict.status == "pending":
             left = max(0.0, trigger.deadline - time.time()) + GRACE_S
             self.defer(trigger=trigger, method_name=then, timeout=timedelta(seconds=left))
         return getattr(self, then)(context, verdict.to_event())
 
-    def _in_place(self, trigger: WaitTrigger, *, brief: bool) -> Verdict:
+    def _in_place(self, trigger: WaitTrigger, first_s: float | None) -> Verdict:
         if not self.deferrable:
             return asyncio.run(trigger.wait())
-        if brief:
-            return asyncio.run(trigger.wait(until=time.time() + BRIEF_S))
+        if first_s is not None:
+            return asyncio.run(trigger.wait(until=time.time() + first_s))
         return pending("nobody has looked yet")
 
     def settle(self, event: dict[str, Any]) -> Verdict:

@@ -32,6 +32,7 @@ class EnrolInPuppet(StepOperator):
                 deadline=deadline(self.service.puppet.enrol_deadline),
             ),
             then="sign",
+            first_s=0,  # it boots while its name is published, and mostly has asked by now
         )
 
     def sign(self, context: Context, event: dict[str, Any]) -> Any:

@@ -19,7 +19,7 @@ from include.trial import trial_plan, trial_service, tried_release
 from snowmelt.errors import Busy, Refused
 from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
 from snowmelt.look import look
-from snowmelt.operators.base import WaitOperator, deadline, failed_before
+from snowmelt.operators.base import BRIEF_S, WaitOperator, deadline, failed_before
 from snowmelt.triggers.image import ImageReadyTrigger, ImagesGoneTrigger
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class ImageOperator(WaitOperator):
             image_ids=[image.image_id for image in images],
             deadline=deadline(REMOVAL),
         )
-        return self.wait(context, gone, brief=True)
+        return self.wait(context, gone, first_s=BRIEF_S)
 
 
 class ImportImage(ImageOperator):

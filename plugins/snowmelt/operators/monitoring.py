@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from snowmelt.hooks.monitoring import monitoring_for
 from snowmelt.identity import let_in, monitor
 from snowmelt.links import MonitoringLink
-from snowmelt.operators.base import deadline
+from snowmelt.operators.base import BRIEF_S, deadline
 from snowmelt.operators.step import NewVmOperator
 from snowmelt.triggers.monitoring import HealthyTrigger
 
@@ -42,7 +42,7 @@ class MonitorVm(NewVmOperator):
                 peers=[vm.fqdn for vm in self.plan.new],
                 deadline=deadline(wanted.deadline),
             ),
-            brief=True,
+            first_s=BRIEF_S,
         )
 
     def _let_in(self) -> None:

@@ -12,7 +12,7 @@ from include.planner import may_drain, may_join, may_retire
 from snowmelt.errors import Busy
 from snowmelt.hooks.balancer import Balancer, balancer_for
 from snowmelt.look import look, look_at_one, look_at_pool
-from snowmelt.operators.base import deadline
+from snowmelt.operators.base import BRIEF_S, deadline
 from snowmelt.operators.step import NewVmOperator, StepOperator
 from snowmelt.triggers.traffic import DrainedTrigger, MayDrainTrigger, PauseTrigger, ServingTrigger
 
@@ -40,7 +40,7 @@ class JoinBalancer(NewVmOperator):
                 name=name,
                 deadline=deadline(pool.join_deadline),
             ),
-            brief=True,
+            first_s=BRIEF_S,
         )
 
     def _must_be_ready(self) -> None:
