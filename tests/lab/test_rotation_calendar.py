@@ -1,4 +1,4 @@
-"""When the rotation leaves a service alone: in its blackout, and while a deployment is at it."""
+"""When the rotation leaves a service alone: in a blackout, before its window, in a deployment."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
@@ -40,10 +41,18 @@ def span(fleet: Fleet, service: str, run_id: str) -> tuple[datetime, datetime]:
     return datetime.fromisoformat(run["start_date"]), datetime.fromisoformat(run["end_date"])
 
 
-def test_a_service_in_its_blackout_is_left_alone_and_the_proof_says_why(
+def opens_at(when: datetime, zone: str) -> dict[str, Any]:
+    """Return a `maintenance` whose daily window opens at *when* by the clock on that wall."""
+    local = when.astimezone(ZoneInfo(zone))
+    hours = {"begins": f"{local:%H:%M}", "ends": f"{local + timedelta(hours=6):%H:%M}"}
+    return {"time_zone": zone, "windows": [hours]}
+
+
+def test_a_service_in_its_blackout_is_left_alone_and_another_waits_for_its_window(
     fleet: Fleet, tmp_path: Path
 ) -> None:
     day, before, now = fleet.free_day(), fleet.vms(), datetime.now(UTC)
+    opening = now.replace(second=0, microsecond=0) + timedelta(minutes=6)
     sale = {
         "begins": (now - timedelta(hours=1)).strftime("%Y-%m-%d %H:%M"),
         "ends": (now + timedelta(days=2)).strftime("%Y-%m-%d %H:%M"),
@@ -52,6 +61,7 @@ def test_a_service_in_its_blackout_is_left_alone_and_the_proof_says_why(
     with (
         fleet.under_load(tmp_path / "load.json"),
         entry("worker", maintenance={"blackouts": [sale]}),
+        entry("accounts", maintenance=opens_at(opening, "Asia/Kolkata")),
     ):
         state, _ = fleet.rotate(day=day)
 
@@ -60,6 +70,10 @@ def test_a_service_in_its_blackout_is_left_alone_and_the_proof_says_why(
     assert (exception["service"], exception["kind"]) == ("worker", "blackout")
     assert exception["reason"] == "stocktaking"
     assert exception["owner"] == "warehouse team"
+    began = {
+        name: span(fleet, name, f"rotation__{day}__{name}")[0] for name in ("accounts", "shop")
+    }
+    assert began["shop"] < opening <= began["accounts"] < opening + timedelta(minutes=1)
 
 
 def test_a_deployment_goes_before_the_rotation_and_one_asked_for_later_after_it(
