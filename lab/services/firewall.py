@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from lab.services.base import Service, listens, write
-from lab.settings import BALANCER_IP, POOLS, SERVICES_IP, UID, Places
+from lab.settings import BALANCER_IP, NETNS, POOLS, SERVICES_IP, UID, Places
 from lab.supervisor import Program
 
 PORT = 2222
@@ -91,6 +91,7 @@ def rules() -> str:
 
 
 def _prepare(places: Places) -> None:
+    _forget()
     home = places.of("firewall")
     write(home / "central.nft", rules())
     write(home / "sshd_config", _SSHD.format(port=PORT, address=SERVICES_IP, home=home))
@@ -98,6 +99,12 @@ def _prepare(places: Places) -> None:
     mine = _AUTHORIZED.format(key=_public(key_file(places)))
     os.chown(key_file(places), UID, UID)
     write(home / "authorized_keys", mine, 0o600)
+
+
+def _forget() -> None:
+    """Remove what a lab has left whose folder was lost: sets outlive everything but the network."""
+    command = ["ip", "netns", "exec", NETNS, "/usr/sbin/nft", "delete", "table", *TABLE]
+    subprocess.run(command, capture_output=True, check=False)  # mostly there is none
 
 
 def _public(file: Path) -> str:
