@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from include.facts import Address, Certificate, CheckResult, HostHealth
 from include.planner import Wanted, plan_rollout, see
 from include.planner.look import Facts
+from snowmelt.identity import retirements
 from tests.year.day import POLICY, fleet_of, in_order
 from tests.year.vms import AddressPlan, Vms
 
@@ -46,6 +49,20 @@ def test_fifty_names_are_ten_services() -> None:
     """And a name more is one service more: never fewer names than were asked for."""
     assert len(fleet_of(50)) == 10
     assert sum(service.replicas for service in fleet_of(51).values()) == 55
+
+
+def test_its_services_are_known_to_the_systems_of_the_year_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that is in another system too would have it asked, and nobody has started that."""
+    monkeypatch.setenv("AIRFLOW_CONN_SNOWMELT_MONITORING", '{"conn_type": "icinga2"}')
+    (service,) = fleet_of(1).values()
+
+    known = [
+        what for what, _ in retirements(service, "year00-aaaaaaa-0.lab.test", "", revoke=False)
+    ]
+
+    assert known == ["monitoring", "certificate", "PuppetDB node", "names"]
 
 
 def test_the_planner_takes_them_for_a_service_that_runs() -> None:
