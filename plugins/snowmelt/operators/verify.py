@@ -56,8 +56,9 @@ class Verify(RolloutOperator):
         return nodes
 
     def _remember(self, context: Context) -> None:
-        """Keep the release as one to go back to; a service without VMs proves nothing."""
-        if not self.plan.replicas:
+        """Keep the release as one to go back to, if every VM runs it; without VMs none does."""
+        mixed = any(vm.release != self.plan.release for vm in self.plan.kept)
+        if mixed or not self.plan.replicas:
             return
         now, run_id = datetime.now(UTC).isoformat(timespec="seconds"), context["dag_run"].run_id
         new, hook = Good(release=self.plan.release, at=now, run=run_id), GoodReleasesHook()

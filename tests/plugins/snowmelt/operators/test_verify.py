@@ -48,6 +48,22 @@ def test_the_release_is_kept_as_one_to_go_back_to(world: FakeWorld) -> None:
     assert (good.release, good.run) == ("1.1", "manual__1")
 
 
+def test_a_release_that_only_some_vms_run_is_not_good_yet(world: FakeWorld) -> None:
+    """One slot went to 1.1 as a trial: the way back from it is still 1.0."""
+    two_old(world)
+    rollout: dict[str, Any] = planned(service(), release="1.1", slots=(1,))
+    gone = f"shop-{OLD}-1"
+    world.vms[1].phase = "done"
+    world.nodes.remove(f"{gone}.lab.test")
+    for known in (world.certificates, world.names, world.hosts):
+        del known[f"{gone}.lab.test"]  # type: ignore[attr-defined]
+    del world.pools["shop"][gone]
+    serving(world, f"shop-{NEW}-1", "1.1")
+
+    assert verify(rollout)["new"] == [f"shop-{NEW}-1"]
+    assert not world.good
+
+
 def test_a_release_that_is_not_as_planned_is_not_good(world: FakeWorld) -> None:
     rollout = finished(world)
     world.vms[0].phase = "unknown"
