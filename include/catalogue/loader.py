@@ -52,6 +52,8 @@ class _OnceLoader(yaml.CSafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                break  # the parser says what is wrong with it
             if key.value in seen:
                 problem = f"{key.value} is there twice"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
@@ -117,6 +119,8 @@ def parse(file: Path, kind: type[P]) -> P | list[Problem]:
         return kind.model_validate(_OnceLoader(file.read_bytes()).get_single_data())
     except yaml.MarkedYAMLError as error:
         return [Problem(file, _place(error), str(error.problem))]
+    except yaml.YAMLError as error:  # a byte that is no text
+        return [Problem(file, "", " ".join(str(error).split()))]
     except ValidationError as error:
         return [Problem(file, _path(e["loc"]), _fix(e)) for e in error.errors()]
 

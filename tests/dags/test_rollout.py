@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.definitions.taskgroup import MappedTaskGroup
@@ -261,13 +260,6 @@ def test_the_form_says_what_an_empty_field_means(catalogue: Catalogue) -> None:
     assert "Empty: 3" in str(params.get_param("replicas").description)
     for name in params:
         assert params.get_param(name).description
-
-
-def test_a_mistake_in_the_catalogue_names_the_file(catalogue: Catalogue) -> None:
-    (catalogue("shop") / "wiki.yaml").write_text(yaml.safe_dump({"name": "wiki"}))
-    bag = DagBag(str(DAGS / "rollout.py"))
-
-    assert "wiki.yaml" in "".join(bag.import_errors.values())
 
 
 def test_the_example_service_fits_its_dag() -> None:
