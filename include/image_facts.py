@@ -21,6 +21,7 @@ class ImageSpec:
     app: int | None  # id of the marketplace app
     datastore_id: int
     dev_prefix: str = ""  # names of the guest's disks; empty: OpenNebula's default
+    run: str = ""  # that brings it in, and may take it back
 
     @property
     def name(self) -> str:
@@ -53,6 +54,7 @@ class CloudImage:
     version: str = ""
     source: str = ""
     dev_prefix: str = ""
+    run: str = ""  # that brought it in
     message: str = ""  # why it is in state ERROR
 
 

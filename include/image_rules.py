@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from include.image_facts import CloudImage, CloudTemplate
+from include.image_facts import CloudImage, CloudTemplate, ImageSpec
 from include.images import Images
 from include.verdict import Verdict, done, failed, pending
 
@@ -38,6 +38,15 @@ def gone_verdict(left: Sequence[CloudImage]) -> Verdict:
     if all(image.state == "deleting" for image in left):
         return pending(told)
     return failed(f"not removed: {told}", retryable=True)
+
+
+def made_for(spec: ImageSpec, images: Sequence[CloudImage], owner: str) -> tuple[CloudImage, ...]:
+    """Return the image that was brought in by this very run, which alone may take it back.
+
+    One of the same name may have been there before, by hand or from another run.
+    """
+    mark = (spec.name, owner, spec.run)
+    return tuple(i for i in images if spec.run and (i.name, i.owner, i.run) == mark)
 
 
 def users(image: CloudImage, templates: Sequence[CloudTemplate], owner: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ class Wish:
     version: str
     path: str = ""
     app: int | None = None
+    run: str = ""  # of `refresh_image`, in the word that its image is marked with
 
     def __post_init__(self) -> None:
         if bool(self.path) == (self.app is not None):
@@ -101,6 +102,7 @@ def plan_refresh(
         app=wish.app,
         datastore_id=last.datastore_id,
         dev_prefix=last.dev_prefix,
+        run=wish.run,
     )
     changes = [_change(template, service, spec, named) for template, service in in_use]
     return Refresh(

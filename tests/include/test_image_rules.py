@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from include.image_facts import CloudImage, CloudTemplate
-from include.image_rules import gone_verdict, image_verdict, removable, users
+from include.image_facts import CloudImage, CloudTemplate, ImageSpec
+from include.image_rules import gone_verdict, image_verdict, made_for, removable, users
 from tests.include.test_images import ME, image, template
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -109,6 +110,29 @@ def test_families_do_not_supersede_each_other() -> None:
     )
 
     assert gone([version(7), other], pointing(7)) == []
+
+
+SPEC = ImageSpec(family="debian-12", version="2", path="/d", app=None, datastore_id=1, run="mine")
+
+
+@pytest.mark.parametrize(
+    ("changes", "mine"),
+    [
+        ({"run": "mine"}, True),
+        ({"run": "other"}, False),
+        ({"run": "", "family": ""}, False),
+        ({"run": "mine", "owner": "bob"}, False),
+    ],
+    ids=["this run's", "another run's", "made by hand", "somebody else's"],
+)
+def test_a_run_takes_back_what_it_brought_in(changes: dict[str, Any], mine: bool) -> None:
+    found = [version(1, run="mine"), version(2, **changes)]
+
+    assert made_for(SPEC, found, ME) == (tuple(found[1:]) if mine else ())
+
+
+def test_a_run_without_a_mark_takes_nothing_back() -> None:
+    assert made_for(replace(SPEC, run=""), [version(2)], ME) == ()
 
 
 def test_users_are_told_in_words() -> None:

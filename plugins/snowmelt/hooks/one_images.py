@@ -12,6 +12,7 @@ from snowmelt.hooks.one_records import vectors
 FAMILY = "SNOWMELT_IMAGE"
 VERSION = "SNOWMELT_VERSION"
 SOURCE = "SNOWMELT_SOURCE"
+RUN = "SNOWMELT_RUN"
 
 # Numbers and names are those of `Image.h` in OpenNebula 7.4.
 _STATES: dict[int, ImageState] = {
@@ -45,6 +46,7 @@ def cloud_image(image: Any) -> CloudImage:
         family=str(attributes.get(FAMILY) or ""),
         version=str(attributes.get(VERSION) or ""),
         source=str(attributes.get(SOURCE) or ""),
+        run=str(attributes.get(RUN) or ""),
         dev_prefix=str(attributes.get("DEV_PREFIX") or ""),
         message=_MARKS.sub("", str(attributes.get("ERROR") or "")).strip(),
     )

@@ -8,7 +8,7 @@ from typing import Any
 from include.image_facts import CloudImage, CloudTemplate, Disk, ImageSpec
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing, Refused, SnowmeltError, Unreachable
-from snowmelt.hooks.one_images import FAMILY, SOURCE, VERSION, cloud_image, cloud_template
+from snowmelt.hooks.one_images import FAMILY, RUN, SOURCE, VERSION, cloud_image, cloud_template
 from snowmelt.hooks.one_template import Value, template_xml
 from snowmelt.hooks.opennebula import OpenNebulaHook
 
@@ -78,11 +78,21 @@ class OpenNebulaImagesHook(OpenNebulaHook):
             return Outcome.UNCHANGED
         return Outcome.REMOVED
 
-    def ensure_disks(self, template_id: int, disks: Sequence[Disk]) -> Outcome:
-        """Give a VM template these disks; all else in it stays as it is."""
-        wanted = tuple(dict(disk) for disk in disks)
-        if self._disks(template_id) == wanted:
+    def ensure_disks(
+        self, template_id: int, disks: Sequence[Disk], *, instead_of: Sequence[Disk]
+    ) -> Outcome:
+        """Give a VM template these disks; all else in it stays as it is.
+
+        `Conflict` when its disks are no more those that they are to replace.
+        """
+        wanted, seen = tuple(dict(disk) for disk in disks), self._disks(template_id)
+        if seen == wanted:
             return Outcome.UNCHANGED
+        if seen != tuple(dict(disk) for disk in instead_of):
+            raise Conflict(
+                f"somebody has changed the disks of VM template {template_id} since they were"
+                " looked at: plan anew"
+            )
         self._one.template.update(template_id, template_xml({"DISK": wanted}), _MERGE)
         if self._disks(template_id) != wanted:
             raise SnowmeltError(f"VM template {template_id} does not show its new disks yet")
@@ -120,4 +130,5 @@ def _attributes(spec: ImageSpec) -> dict[str, Value]:
         FAMILY: spec.family,
         VERSION: spec.version,
         SOURCE: spec.source,
+        RUN: spec.run,
     }

@@ -12,11 +12,11 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.catalogue import CatalogueError, load_all
 from include.image_facts import CloudImage
-from include.image_rules import removable, users
+from include.image_rules import image_verdict, made_for, removable, users
 from include.images import CannotRefresh, Refresh, Wish, plan_refresh
 from include.planner import rollout_id
 from include.trial import trial_plan, trial_service, tried_release
-from snowmelt.errors import Busy, Refused
+from snowmelt.errors import Busy, Refused, SnowmeltError
 from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
 from snowmelt.look import look
 from snowmelt.operators.base import BRIEF_S, WaitOperator, deadline, failed_before
@@ -45,7 +45,7 @@ class PlanRefresh(BaseOperator):
         cloud = OpenNebulaImagesHook(params["cloud"])
         try:
             services = _of_cloud(params["cloud"])
-            wish = _wish(params)
+            wish = _wish(params, _run(context))
             refresh = plan_refresh(
                 wish, services.values(), cloud.templates(), cloud.images(), cloud.user
             )
@@ -62,12 +62,11 @@ class PlanRefresh(BaseOperator):
         }
 
     def _trial(self, services: dict[str, Service], change: Any, context: Context) -> dict[str, Any]:
-        service, run = services[change.service], context["dag_run"]
+        service = services[change.service]
         trial = trial_service(service, services)
         running = [vm.release for vm in look(service).vms if vm.phase == "running"]
         release = tried_release(service, running)
-        rollout = rollout_id(run.dag_id, run.run_id)
-        plan = trial_plan(trial, rollout, release, look(trial))
+        plan = trial_plan(trial, _run(context), release, look(trial))
         self.log.info("%s tries it as %s, release %s", service.name, plan.new[0].name, release)
         return {
             "service": trial.model_dump(mode="json"),
@@ -78,12 +77,19 @@ class PlanRefresh(BaseOperator):
         }
 
 
-def _wish(params: Mapping[str, Any]) -> Wish:
+def _run(context: Context) -> str:
+    """Return this run in a word: trials and the image are named or marked by it."""
+    run = context["dag_run"]
+    return rollout_id(run.dag_id, run.run_id)
+
+
+def _wish(params: Mapping[str, Any], run: str) -> Wish:
     return Wish(
         family=params["image"],
         version=params["version"],
         path=params["path"] or "",
         app=params["app"],
+        run=run,
     )
 
 
@@ -170,9 +176,21 @@ class PointTemplates(ImageOperator):
 
     def execute(self, context: Context) -> Any:
         self.unless_dry_run()
+        if self.decided.changes:
+            self._must_be_ready()
         for change in self.decided.changes:
-            outcome = self.cloud.ensure_disks(change.template_id, change.after)
+            outcome = self.cloud.ensure_disks(
+                change.template_id, change.after, instead_of=change.before
+            )
             self.log.info("%s disks of VM template %s", outcome, change.name)
+
+    def _must_be_ready(self) -> None:
+        """The trials took their time, and every VM from now on needs it."""
+        name, cloud = self.decided.image.name, self.cloud
+        found = [i for i in cloud.images() if (i.name, i.owner) == (name, cloud.user)]
+        verdict = image_verdict(name, found[0] if found else None)
+        if verdict.status != "done":
+            raise (SnowmeltError if verdict.retryable else Refused)(verdict.detail)
 
 
 class CleanImages(ImageOperator):
@@ -189,16 +207,21 @@ class UndoRefresh(ImageOperator):
     def execute(self, context: Context) -> Any:
         if not self.refresh or not failed_before(self, context):
             raise AirflowSkipException("nothing failed")
-        cloud, templates = self.cloud, {t.template_id: t for t in self.cloud.templates()}
-        for change in self.decided.changes:
-            if templates[change.template_id].disks == change.after:
-                outcome = cloud.ensure_disks(change.template_id, change.before)
-                self.log.info("%s disks of VM template %s, as before", outcome, change.name)
-        name, user = self.decided.image.name, cloud.user
-        made = [image for image in cloud.images() if (image.name, image.owner) == (name, user)]
+        self._point_back()
+        made = made_for(self.decided.image, self.cloud.images(), self.cloud.user)
         for image in made:
             self._remove_unused(image)
         self.wait_until_gone(context, made)
+
+    def _point_back(self) -> None:
+        """What somebody else changed or removed meanwhile stays as it is."""
+        disks = {t.template_id: t.disks for t in self.cloud.templates()}
+        for change in self.decided.changes:
+            if disks.get(change.template_id) == change.after:
+                outcome = self.cloud.ensure_disks(
+                    change.template_id, change.before, instead_of=change.after
+                )
+                self.log.info("%s disks of VM template %s, as before", outcome, change.name)
 
     def _remove_unused(self, image: CloudImage) -> None:
         if by := users(image, self.cloud.templates(), self.cloud.user):

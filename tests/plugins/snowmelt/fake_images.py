@@ -9,7 +9,7 @@ from typing import Any
 
 from include.image_facts import CloudImage, CloudTemplate, Disk, ImageSpec
 from include.verdict import Outcome
-from snowmelt.errors import Busy
+from snowmelt.errors import Busy, Conflict
 from tests.plugins.snowmelt.fake_machines import FakeOpenNebula, verb
 from tests.plugins.snowmelt.world import FakeWorld
 
@@ -37,10 +37,12 @@ class FakeImages(FakeOpenNebula):
     @verb
     def ensure_image(self, spec: ImageSpec) -> tuple[CloudImage, Outcome]:
         for image in self._there():
+            if image.name == spec.name and not image.family:
+                raise Conflict(f"{image.name} was made by hand")
             if image.name == spec.name:
                 return image, Outcome.UNCHANGED
         made = add_image(self.world, spec.name, family=spec.family, version=spec.version)
-        self.world.images[made.image_id] = replace(made, state="locked")
+        self.world.images[made.image_id] = replace(made, state="locked", run=spec.run)
         self.tell(f"import {spec.name} from {spec.source}")
         return self.world.images[made.image_id], Outcome.CREATED
 
@@ -60,10 +62,14 @@ class FakeImages(FakeOpenNebula):
         return Outcome.REMOVED
 
     @verb
-    def ensure_disks(self, template_id: int, disks: Sequence[Disk]) -> Outcome:
+    def ensure_disks(
+        self, template_id: int, disks: Sequence[Disk], *, instead_of: Sequence[Disk]
+    ) -> Outcome:
         known = self.world.templates[template_id]
         if known.disks == tuple(disks):
             return Outcome.UNCHANGED
+        if known.disks != tuple(instead_of):
+            raise Conflict(f"somebody has changed {known.name}")
         self.world.templates[template_id] = replace(known, disks=tuple(disks))
         self.tell(f"point {known.name} at {', '.join(disk['IMAGE'] for disk in disks)}")
         return Outcome.CREATED

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from include.facts import VmSpec
-from include.image_facts import ImageSpec
+from include.image_facts import Disk, ImageSpec
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, NotAllowed, Refused, Unreachable
 from snowmelt.hooks.opennebula import OpenNebulaHook
@@ -25,7 +25,13 @@ from tests.plugins.snowmelt.hooks.fake_one import (
 )
 
 SPEC = ImageSpec(
-    family="debian-12", version="2", path="/d.qcow2", app=None, datastore_id=100, dev_prefix="vd"
+    family="debian-12",
+    version="2",
+    path="/d.qcow2",
+    app=None,
+    datastore_id=100,
+    dev_prefix="vd",
+    run="k3f7x2q",
 )
 TEMPLATE = 0  # of templates/02-info: two attributes, CONTEXT, NIC and one DISK
 
@@ -134,6 +140,7 @@ def test_an_image_is_brought_in_from_a_path(hook: OpenNebulaImagesHook, store: S
     assert outcome is Outcome.CREATED
     assert (image.name, image.owner, image.state) == ("debian-12-2", "airflow", "locked")
     assert (image.family, image.version, image.source) == ("debian-12", "2", "/d.qcow2")
+    assert image.run == "k3f7x2q"
     assert made(store)["PATH"] == "/d.qcow2"
     assert made(store)["DEV_PREFIX"] == "vd"
     assert made(store)["PERSISTENT"] == "NO"
@@ -296,12 +303,27 @@ def test_new_disks_change_nothing_else_in_the_template(
     before = [_text(each).strip() for each in body if each.tag != "DISK"]
     disks = [{"IMAGE": "debian-12-2", "IMAGE_UNAME": "airflow", "CACHE": "none"}, {"SIZE": "10"}]
 
-    assert hook.ensure_disks(TEMPLATE, disks) is Outcome.CREATED
-    assert hook.ensure_disks(TEMPLATE, disks) is Outcome.UNCHANGED
+    there = disks_of(hook)
+
+    assert hook.ensure_disks(TEMPLATE, disks, instead_of=there) is Outcome.CREATED
+    assert hook.ensure_disks(TEMPLATE, disks, instead_of=there) is Outcome.UNCHANGED
     after = [_text(each).strip() for each in body if each.tag != "DISK"]
     assert after == before
     assert len(body.findall("DISK")) == 2
     assert len(one.called("template.update")) == 1
+
+
+def disks_of(hook: OpenNebulaImagesHook) -> tuple[Disk, ...]:
+    """Return the disks of the template that the tests update."""
+    return next(t.disks for t in hook.templates() if t.template_id == TEMPLATE)
+
+
+def test_disks_that_somebody_changed_meanwhile_are_not_overwritten(
+    hook: OpenNebulaImagesHook, one: FakeOne
+) -> None:
+    with pytest.raises(Conflict, match="somebody has changed"):
+        hook.ensure_disks(TEMPLATE, [{"IMAGE": "new"}], instead_of=[{"IMAGE": "long ago"}])
+    assert not one.called("template.update")
 
 
 def test_a_vm_gets_other_disks_than_its_template_has(

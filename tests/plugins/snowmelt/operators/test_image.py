@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 
-from snowmelt.errors import Busy, Refused, SnowmeltError, Unreachable
+from snowmelt.errors import Busy, Conflict, Refused, SnowmeltError, Unreachable
 from snowmelt.operators.image import (
     CleanImages,
     ImportImage,
@@ -146,11 +147,50 @@ def point(refresh: dict[str, Any]) -> None:
 
 def test_the_template_keeps_all_but_the_image(world: FakeWorld) -> None:
     before = world.templates[0].disks
-    point(planned())
+    refresh = planned()
+    run(bring_in(refresh))
+    point(refresh)
     disks = world.templates[0].disks
 
     assert disks[0] == {**before[0], "IMAGE": NEW_IMAGE}
     assert disks[1] == before[1]
+
+
+def test_pointing_twice_is_pointing_once(world: FakeWorld) -> None:
+    refreshed(world, "2")
+    refresh = refreshed(world, "3")
+    before = world.everything()
+    point(refresh)
+
+    assert world.everything() == before
+
+
+def test_a_template_that_somebody_changed_during_the_import_is_not_overwritten(
+    world: FakeWorld,
+) -> None:
+    refresh = planned()
+    run(bring_in(refresh))
+    theirs = tuple({**disk, "SIZE": "2000"} for disk in world.templates[0].disks)
+    world.templates[0] = replace(world.templates[0], disks=theirs)
+
+    with pytest.raises(Conflict, match="somebody has changed"):
+        point(refresh)
+    assert world.templates[0].disks == theirs
+
+
+def test_no_template_points_at_an_image_that_went_bad_or_away_during_the_trials(
+    world: FakeWorld,
+) -> None:
+    refresh, before = planned(), world.templates[0].disks
+    run(bring_in(refresh))
+    world.images[2] = replace(world.images[2], state="disabled")
+    with pytest.raises(Refused, match="is disabled"):
+        point(refresh)
+    del world.images[2]
+    with pytest.raises(Refused, match="was removed by somebody"):
+        point(refresh)
+
+    assert world.templates[0].disks == before
 
 
 def undoing(refresh: dict[str, Any]) -> Make:
@@ -187,6 +227,40 @@ def test_templates_point_back_when_one_of_them_could_not_follow(world: FakeWorld
     undo(refresh, **FAILED)
 
     assert world.templates[0].disks == before
+    assert NEW_IMAGE not in names(world)
+
+
+def test_an_image_that_somebody_uploaded_under_the_name_is_not_taken_away(
+    world: FakeWorld,
+) -> None:
+    add_image(world, NEW_IMAGE)
+    refresh = planned()
+    with pytest.raises(Conflict):
+        run(bring_in(refresh))
+    undo(refresh, **FAILED)
+
+    assert NEW_IMAGE in names(world)
+
+
+def test_a_version_to_go_back_to_stays_when_its_trial_fails(world: FakeWorld) -> None:
+    """VMs still use it; this run found it and did not make it."""
+    refreshed(world, "2")
+    serving(world, f"shop-{OLD}-1")
+    refreshed(world, "3")
+    refresh = planned()
+    refresh["refresh"]["image"]["run"] = "another"
+    run(bring_in(refresh))
+    undo(refresh, **FAILED)
+
+    assert NEW_IMAGE in names(world)
+
+
+def test_a_template_that_is_gone_is_no_obstacle(world: FakeWorld) -> None:
+    refresh = planned()
+    run(bring_in(refresh))
+    world.templates.clear()
+    undo(refresh, **FAILED)
+
     assert NEW_IMAGE not in names(world)
 
 
