@@ -141,13 +141,20 @@ def pointed_at(disk: Disk, image: str, owner: str) -> dict[str, str]:
 def _in_use(
     services: Iterable[Service], templates: Sequence[CloudTemplate], owner: str
 ) -> list[tuple[CloudTemplate, Service]]:
-    """Return the templates in use, each with the service that tries it: one that runs VMs."""
+    """Return the templates in use, each with the service that tries it.
+
+    One that runs VMs, and before all one that stays: what somebody asked for may end meanwhile.
+    """
     found: dict[int, tuple[CloudTemplate, Service]] = {}
-    for service in sorted(services, key=lambda s: (s.replicas == 0, s.name)):
+    for service in sorted(services, key=_who_tries):
         template = _template(service.opennebula.template, templates, owner)
         if template is not None:
             found.setdefault(template.template_id, (template, service))
     return list(found.values())
+
+
+def _who_tries(service: Service) -> tuple[bool, bool, str]:
+    return service.expires_at is not None, service.replicas == 0, service.name
 
 
 def _template(name: str, templates: Sequence[CloudTemplate], owner: str) -> CloudTemplate | None:

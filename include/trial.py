@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from include.catalogue.model import Service
+from include.catalogue.requests import TRIAL
 from include.images import CannotRefresh
 from include.planner import NewVm, OldVm, Plan, Seen, vm_name
 
-_SUFFIX = "-trial"
 # what the catalogue allows for a name, and X.509 for a certname; "-k3f9x2q-0." is the VM's part
 _NAME_LIMIT, _CERTNAME_LIMIT, _TAIL = 40, 64, 13
 
 
 def trial_service(service: Service, catalogue: Collection[str]) -> Service:
     """Return the service that tries an image for *service*: the same but for name and traffic."""
-    room = min(_NAME_LIMIT, _CERTNAME_LIMIT - _TAIL - len(service.dns.zone)) - len(_SUFFIX)
-    name = service.name[:room].rstrip("-") + _SUFFIX
+    room = min(_NAME_LIMIT, _CERTNAME_LIMIT - _TAIL - len(service.dns.zone)) - len(TRIAL)
+    name = service.name[:room].rstrip("-") + TRIAL
     if name in catalogue:
         raise CannotRefresh(f"the catalogue has a service {name}: that is the name of a trial")
     changes = {

@@ -20,6 +20,9 @@ from include.catalogue.types import Duration, Part, Sentence, ShortName, read_du
 # OpenNebula ends the VM by itself so long after its end, in case nobody did before
 GRACE = timedelta(minutes=10)
 
+# names of the services that try an image end so: refresh_image derives them
+TRIAL = "-trial"
+
 
 class Size(Part):
     """How big a VM is."""
@@ -71,6 +74,8 @@ def new_request(
 
     *asked* has owner, purpose, size, offer, release ("" for the offer's own) and lifetime.
     """
+    if name.endswith(TRIAL):
+        raise ValueError(f"{name}: names that end in {TRIAL} are those of trials of images")
     size = policy.sizes[asked["size"]]
     entry = merged(policy.common, policy.offers[asked["offer"]])
     entry |= {

@@ -114,6 +114,14 @@ def test_each_template_is_tried_once_by_a_service_that_runs_vms() -> None:
     assert [(change.name, change.service) for change in found.changes] == [("t", "shop")]
 
 
+def test_what_somebody_asked_for_tries_nothing_where_others_can() -> None:
+    asked = using("a", "t").model_copy(update={"expires_at": datetime(2026, 12, 1, tzinfo=UTC)})
+    (change,) = refresh([template(3, "t", BY_HAND)], asked, using("shop", "t")).changes
+    (alone,) = refresh([template(3, "t", BY_HAND)], asked).changes
+
+    assert (change.service, alone.service) == ("shop", "a")
+
+
 def test_who_points_at_the_version_already_has_nothing_to_change() -> None:
     there = image("debian-12-2", 5, owner=ME, family="debian-12", version="2")
     found = plan_refresh(

@@ -60,6 +60,11 @@ def test_a_release_package_can_be_asked_for_at_another_release() -> None:
     assert entry(offer="shop", release="1.1").release == "1.1"
 
 
+def test_a_name_that_a_trial_of_an_image_may_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="accounts-trial: names that end in -trial"):
+        new_request(POLICY, "accounts-trial", ASKED, NOW)
+
+
 def test_what_is_asked_again_is_the_same() -> None:
     assert entry() == entry()
 
