@@ -2,7 +2,7 @@
 
 from include.audit.brake import brake
 from include.audit.facts import FleetFacts, Lease, Monitored
-from include.audit.find import find, fleet_size, rollouts
+from include.audit.find import find, rollouts
 from include.audit.finding import ACTS, Act, Finding, Kind
 from include.audit.heal import heal
 from include.audit.judge import Judged, judge
@@ -25,7 +25,6 @@ __all__ = [
     "as_table",
     "brake",
     "find",
-    "fleet_size",
     "heal",
     "judge",
     "remember",

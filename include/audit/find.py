@@ -11,35 +11,26 @@ from include.audit.foreign import foreign
 from include.audit.images import images
 from include.audit.machines import machines
 from include.audit.orphans import orphans
-from include.audit.view import View
+from include.audit.view import View, proved
 
 
-def find(
-    views: Mapping[str, View], facts: FleetFacts, known: frozenset[str] = frozenset()
-) -> tuple[Finding, ...]:
-    """Return what is wrong in the fleet, service by service, what is not ours at the end.
-
-    *known*: the rollouts ("shop-k3f7x2q") whose VMs earlier audits saw alive.
-    """
+def find(views: Mapping[str, View], facts: FleetFacts) -> tuple[Finding, ...]:
+    """Return what is wrong in the fleet, service by service, what is not ours at the end."""
     ours = (
         found
         for name in sorted(views)
         for found in (
             *machines(views[name]),
             *drift(views[name]),
-            *orphans(views[name], known),
+            *orphans(views[name]),
         )
     )
     return (*ours, *images(facts), *foreign(views, facts))
 
 
 def rollouts(views: Mapping[str, View]) -> frozenset[str]:
-    """Return "service-rollout" of every VM of ours that is there: what the next audit knows."""
-    return frozenset(
-        name.rpartition("-")[0] for view in views.values() for name in view.vms if view.ours(name)
-    )
+    """Return the rollouts that have a mark of ours now: what the next audit knows.
 
-
-def fleet_size(views: Mapping[str, View]) -> int:
-    """Return how many VMs of ours there are."""
-    return sum(len(view.ours(name)) for view in views.values() for name in view.vms)
+    A host in monitoring is a mark that a repair removes, before the rest, which may fail.
+    """
+    return frozenset(rollout for view in views.values() for rollout in proved(view))

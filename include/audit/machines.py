@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from include.audit.finding import Finding
+from include.audit.orphans import answering
 from include.audit.view import View, marked, slot_of
 from include.facts import CloudVm
 
@@ -100,11 +101,12 @@ def _vanished(view: View) -> Iterator[Finding]:
     """Yield a VM for each slot of the catalogue that is empty and was not emptied by a rollout.
 
     A rollout that makes a service smaller leaves no trace; a VM that somebody deleted, or whose
-    host was, leaves all of them.
+    host was, leaves all of them. A trace that a person may have made says nothing of a slot.
     """
     filled = {slot_of(name).slot for name in view.vms if view.ours(name)}
     for slot in range(view.replicas):
-        gone = [n for n in view.names if slot_of(n).slot == slot and not view.vms.get(n)]
+        named = (n for n in view.names if slot_of(n).slot == slot and view.of_ours(n))
+        gone = [name for name in named if not view.vms.get(name)]
         if gone and slot not in filled:
             yield _gone(view, slot, gone)
 
@@ -114,7 +116,7 @@ def _gone(view: View, slot: int, names: Sequence[str]) -> Finding:
     reason = f"gone, and nothing else fills slot {slot}; other systems still know it"
     doubt = f"no VM of {service} serves: is it retired? a rollout brings it back"
     found = _dead(view, name, f"VM {name}", reason)
-    return replace(found, act="rollout", doubt="" if view.serving() else doubt)
+    return replace(found, act="rollout", doubt=answering(view, name) if view.serving() else doubt)
 
 
 def _latest(view: View, names: Sequence[str]) -> str:

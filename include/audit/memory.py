@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from include.audit.finding import Finding
+from include.audit.view import rollout_of
 
 # A VM lives a day; what is left of it is found within hours, or by the audit of a later week.
 KEPT = timedelta(days=7)
@@ -15,10 +16,10 @@ KEPT = timedelta(days=7)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Memory:
-    """Bounded: it holds what is wrong now, and the rollouts of one week."""
+    """Bounded: it holds what is wrong now, and the rollouts of one week or of what is wrong."""
 
     seen: Mapping[str, float] = field(default_factory=dict)  # Finding.key -> epoch s, first seen
-    rollouts: Mapping[str, float] = field(default_factory=dict)  # "shop-k3f9x2q" -> last alive
+    rollouts: Mapping[str, float] = field(default_factory=dict)  # "shop-k3f9x2q" -> last marked
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> Self:
@@ -32,7 +33,7 @@ class Memory:
 
     @property
     def known(self) -> frozenset[str]:
-        """The rollouts whose VMs were seen alive."""
+        """The rollouts that are ours: a VM of them was seen alive, or marked in monitoring."""
         return frozenset(self.rollouts)
 
     def since(self, finding: Finding, now: datetime) -> datetime:
@@ -43,13 +44,17 @@ class Memory:
 
 
 def remember(
-    before: Memory, findings: Iterable[Finding], alive: Iterable[str], now: datetime
+    before: Memory, findings: Collection[Finding], marked: Iterable[str], now: datetime
 ) -> Memory:
-    """Return the memory after an audit. What is mended is forgotten, so it begins anew."""
+    """Return the memory after an audit. What is mended is forgotten, so it begins anew.
+
+    *marked*: the rollouts that have a mark of ours now.
+    """
     moment = now.timestamp()
     oldest = (now - KEPT).timestamp()
-    kept = {rollout: last for rollout, last in before.rollouts.items() if last >= oldest}
+    left = {rollout_of(found.name) for found in findings}  # ours until nothing is left of it
+    kept = {each: last for each, last in before.rollouts.items() if last >= oldest or each in left}
     return Memory(
         seen={found.key: before.seen.get(found.key, moment) for found in findings},
-        rollouts={**kept, **dict.fromkeys(sorted(alive), moment)},
+        rollouts={**kept, **dict.fromkeys(sorted(marked), moment)},
     )

@@ -12,31 +12,38 @@ from include.audit.view import View, slot_of
 GONE = "its VM is gone"
 
 
-def orphans(view: View, known: frozenset[str]) -> Iterator[Finding]:
-    """Yield what is left of VMs that OpenNebula does not have.
-
-    *known*: "service-rollout" of the VMs that earlier audits saw alive.
-    """
+def orphans(view: View) -> Iterator[Finding]:
+    """Yield what is left of VMs that OpenNebula does not have."""
     for name in view.names:
         if not view.vms.get(name):
-            doubt = _doubt(view, name, known)
+            doubt = _doubt(view, name)
             for found in _traces(view, name):
                 yield replace(found, doubt=doubt)
 
 
-def _doubt(view: View, name: str, known: frozenset[str]) -> str:
-    """Return why the traces of a name may not be ours, or nothing.
+def _doubt(view: View, name: str) -> str:
+    """Return why the traces of a name may be somebody's, or of a VM that lives; else nothing.
 
-    "shop-staging-0" reads like a name of ours. A rollout without any digit may be somebody's
-    word (a quarter of ours have none), so it needs another mark.
+    "shop-staging-0" and "shop-worker2-0" read like names of ours.
     """
+    rollout, service = slot_of(name).rollout, view.service.name
+    if answers := answering(view, name):
+        return answers
+    if not view.of_ours(name):
+        return f"no audit saw a VM of rollout {rollout} alive: a person may have chosen the name"
+    if view.empty():
+        return (
+            f"no VM of {service} is there at all: does OpenNebula show all VMs? Where {service}"
+            " is retired, let its file say replicas: 0"
+        )
+    return ""
+
+
+def answering(view: View, name: str) -> str:
+    """Return why a VM that OpenNebula does not have may live all the same, or nothing."""
     member = view.members.get(name)
     if member and member.state == "up" and member.address not in view.in_use:
         return f"something answers at {member.address}: does OpenNebula show all VMs?"
-    rollout = slot_of(name).rollout
-    seen = f"{view.service.name}-{rollout}" in known or name in view.hosts
-    if rollout.isalpha() and not seen:
-        return f"nobody saw such a VM alive, and {rollout!r} may be a word that a person chose"
     return ""
 
 

@@ -35,6 +35,7 @@ class View:
     let_in: dict[str, str] = field(default_factory=dict)  # address in its group -> whose
     taken: Mapping[str, str] = field(default_factory=dict)  # address -> FQDN that it points to
     in_use: frozenset[str] = frozenset()  # addresses of all VMs of its cloud
+    rollouts: frozenset[str] = frozenset()  # "shop-k3f9x2q": those that are ours beyond doubt
 
     @property
     def names(self) -> list[str]:
@@ -46,6 +47,14 @@ class View:
     def ours(self, name: str) -> list[CloudVm]:
         """The VMs of that name that carry our marks."""
         return [vm for vm in self.vms.get(name, ()) if marked(self.service, vm)]
+
+    def of_ours(self, name: str) -> bool:
+        """Whether a name is of a rollout that we know to be ours: anybody may choose a name."""
+        return rollout_of(name) in self.rollouts
+
+    def empty(self) -> bool:
+        """Whether no VM of ours is there at all, although the catalogue wants some."""
+        return self.replicas > 0 and not any(self.ours(name) for name in self.vms)
 
     @property
     def group(self) -> str:
@@ -76,8 +85,21 @@ def slot_of(name: str) -> VmName:
     return parts
 
 
-def view_services(services: Iterable[Service], facts: FleetFacts, now: datetime) -> dict[str, View]:
-    """Return the view of each service, in one pass over each list."""
+def rollout_of(name: str) -> str:
+    """Return what the names of all VMs of one rollout have in common: "shop-k3f9x2q"."""
+    return name.rpartition("-")[0]
+
+
+def view_services(
+    services: Iterable[Service],
+    facts: FleetFacts,
+    now: datetime,
+    known: frozenset[str] = frozenset(),
+) -> dict[str, View]:
+    """Return the view of each service, in one pass over each list.
+
+    *known*: the rollouts ("shop-k3f7x2q") that earlier audits knew to be ours.
+    """
     views = {s.name: View(service=s, replicas=_wanted(s, now)) for s in services}
     for view in views.values():
         conns = view.service.connections
@@ -89,7 +111,15 @@ def view_services(services: Iterable[Service], facts: FleetFacts, now: datetime)
     _sort_names(views, facts)
     _sort_traffic(views, facts)
     _sort_entries(views, facts)
+    for view in views.values():
+        view.rollouts = known | proved(view)
     return views
+
+
+def proved(view: View) -> frozenset[str]:
+    """Return the rollouts that left what only we leave: a VM of ours, a host with our variable."""
+    alive = (name for name in view.vms if view.ours(name))
+    return frozenset(rollout_of(name) for name in (*alive, *view.hosts))
 
 
 def _wanted(service: Service, now: datetime) -> int:

@@ -43,6 +43,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 ROLLOUT = "q2w4e7r"
 NAME, REQUESTED, ONE_WAY, OTHER_WAY, HELD = (f"shop-{ROLLOUT}-{slot}" for slot in range(5))
 ZONE = "lab.test"
+BY_HAND = ("shop-staging-0", "shop-worker2-0")  # read like names of ours
 LEASE = "198.18.0.190"
 GROUP = "shop_vms"  # in the firewall
 IMAGE = ImageSpec(
@@ -74,8 +75,9 @@ def sweep() -> None:
             OpenNebulaHook().terminate(vm.vm_id, hard=True)
     HaproxyHook().remove_member("shop", "by-hand", cut=True)
     NftablesHook().remove_entries(GROUP, "by-hand")
-    NameServerHook().remove_address(fqdn("by-hand"), None)
-    NameServerHook().remove_address(fqdn("shop-staging-0"), None)
+    for name in ("by-hand", *BY_HAND):
+        NameServerHook().remove_address(fqdn(name), None)
+        PuppetCaHook().remove_certificate(fqdn(name), revoke=False)
     Icinga2Hook().remove_host(fqdn("by-hand"))
     for image in OpenNebulaImagesHook().images():
         if image.name == IMAGE.name:
@@ -84,7 +86,10 @@ def sweep() -> None:
 
 
 def plant_orphans() -> None:
-    """Leave one trace of each kind, each of a VM that never was."""
+    """Leave one trace of each kind, each of a VM that never was.
+
+    The VM on hold and the host with our variable are what proves that this rollout is ours.
+    """
     ask_for_certificate(fqdn(NAME))
     PuppetCaHook().sign(fqdn(NAME), 3600)
     ask_for_certificate(fqdn(REQUESTED))
@@ -108,7 +113,10 @@ def make_by_hand() -> None:
     """Have things next to ours, as people have."""
     server = NameServerHook()
     server.ensure_address(fqdn("by-hand"), "198.18.0.243", 30)
-    server.ensure_address(fqdn("shop-staging-0"), "198.18.0.244", 30)
+    for address, name in zip(("198.18.0.244", "198.18.0.247"), BY_HAND, strict=True):
+        server.ensure_address(fqdn(name), address, 30)
+        ask_for_certificate(fqdn(name))
+        PuppetCaHook().sign(fqdn(name), 3600)
     Icinga2Hook().ensure_host(fqdn("by-hand"), "198.18.0.243", "snowmelt-vm", {})
     HaproxyHook().ensure_member("shop", "by-hand", "198.18.0.243", 8080)
     NftablesHook().ensure_entry(GROUP, "by-hand", "198.18.0.243")
@@ -228,7 +236,9 @@ def test_an_orphan_of_each_kind_goes_and_what_people_made_stays(
     assert not found[f"OpenNebula: lease {LEASE} of network lab"]["safe"]
     assert not found["balancer: member by-hand of pool shop"]["safe"]
     assert not found[f"firewall: by-hand = 198.18.0.243 in group {GROUP}"]["safe"]
-    assert not found[f"DNS: {fqdn('shop-staging-0')} = 198.18.0.244"]["safe"]
+    assert not found[f"DNS: {fqdn(BY_HAND[0])} = 198.18.0.244"]["safe"]
+    assert not found[f"DNS: {fqdn(BY_HAND[1])} = 198.18.0.247"]["safe"]
+    assert not found[f"Puppet CA: certificate of {fqdn(BY_HAND[1])}"]["safe"]
 
     auditor(repair=True)
 

@@ -19,7 +19,6 @@ from include.audit import (
     as_table,
     brake,
     find,
-    fleet_size,
     heal,
     judge,
     remember,
@@ -61,20 +60,15 @@ class _AuditOperator(BaseOperator):
         params, now = context["params"], datetime.fromtimestamp(time.time(), UTC)
         services, memory = _catalogue(), AuditMemoryHook().read()
         facts = look_at_fleet(services.values())
-        views = view_services(services.values(), facts, now)
-        findings = find(views, facts, memory.known)
+        views = view_services(services.values(), facts, now, memory.known)
+        findings = find(views, facts)
         busy = _busy(findings)
         grace, chosen = timedelta(minutes=params["grace"]), params["services"] or services
         judged = judge(findings, memory, now=now, grace=grace, busy=busy)
         return Audit(
             services=services,
             judged=[each for each in judged if each.finding.service in ("", *chosen)],
-            question=brake(
-                findings,
-                vms=fleet_size(views),
-                busy=busy,
-                max_down=params["max_down"] / 100,
-            ),
+            question=brake(findings, views, busy=busy, max_down=params["max_down"] / 100),
             memory=remember(memory, findings, rollouts(views), now),
         )
 

@@ -14,7 +14,6 @@ from include.audit import (
     View,
     brake,
     find,
-    fleet_size,
     judge,
     view_services,
 )
@@ -24,8 +23,10 @@ from include.facts import Address, Certificate, CloudVm, Entry, Member, VmPhase
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BORN = NOW - timedelta(hours=10)
 GRACE = timedelta(minutes=15)
-# rollout ids; the second one has no digit, and reads like a word
-ROLLOUT, WORD = "k3f7x2q", "staging"
+# rollout ids: of the VMs that live, of some that are gone
+ROLLOUT, GONE = "k3f7x2q", "q2w4e7r"
+WORDS = ("staging", "worker2")  # read like one, and a person chose them
+KNOWN = frozenset({f"shop-{GONE}", f"worker-{GONE}"})  # what earlier audits knew to be ours
 GROUP = "web_vms"
 CONNS = {
     part: f"snowmelt_{part}"
@@ -173,10 +174,10 @@ class Fleet:
         seen_for: timedelta = timedelta(hours=1),
         grace: timedelta = GRACE,
         busy: frozenset[str] = frozenset(),
-        known: frozenset[str] = frozenset(),
+        known: frozenset[str] = KNOWN,
     ) -> tuple[Judged, ...]:
         """Audit it, where an audit *seen_for* ago had seen the same."""
-        findings = find(self.views(), self.facts(), known)
+        findings = find(self.views(known), self.facts())
         first = (NOW - seen_for).timestamp()
         memory = Memory(seen={found.key: first for found in findings})
         return judge(findings, memory, now=NOW, grace=grace, busy=busy)
@@ -185,11 +186,11 @@ class Fleet:
         """Return what the brake asks."""
         views = self.views()
         findings = find(views, self.facts())
-        return brake(findings, vms=fleet_size(views), busy=busy, max_down=max_down)
+        return brake(findings, views, busy=busy, max_down=max_down)
 
-    def views(self) -> dict[str, View]:
+    def views(self, known: frozenset[str] = KNOWN) -> dict[str, View]:
         """Return it sorted by service."""
-        return view_services(self.services, self.facts(), NOW)
+        return view_services(self.services, self.facts(), NOW, known)
 
 
 def _addresses(entries: set[tuple[str, str]]) -> list[Address]:

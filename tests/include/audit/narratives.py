@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from include.audit import Lease, Monitored, as_table, heal
-from tests.include.audit.fleet import ROLLOUT, WORD, Fleet
+from tests.include.audit.fleet import ROLLOUT, WORDS, Fleet
 
 FOLDER = Path(__file__).parent / "golden"
 GONE = "shop-q2w4e7r-0"
@@ -43,8 +43,8 @@ def orphan_node() -> str:
 def orphan_names() -> str:
     """Three VMs that are gone: of one both entries are left, of the others one way alone."""
     fleet = Fleet()
-    for name, ways in {"a": "both", "b": "forward", "c": "reverse"}.items():
-        entry = (f"shop-{name}2w4e7r-0.lab.test", f"198.18.0.20{len(ways)}")
+    for slot, ways in enumerate(("both", "forward", "reverse")):
+        entry = (f"shop-q2w4e7r-{slot}.lab.test", f"198.18.0.20{slot}")
         fleet.forward |= {entry} if ways != "reverse" else set()
         fleet.reverse |= {entry} if ways != "forward" else set()
     return _tell(fleet)
@@ -194,10 +194,19 @@ def one_vm_vanished() -> str:
     return _tell(fleet)
 
 
-def a_retired_service_is_not_brought_back() -> str:
-    """No VM of it serves: what is left goes, and a person says whether it comes back."""
+def no_vm_of_one_service_is_there() -> str:
+    """Retired, or is it the account that lost its rights? A person says which."""
     fleet = Fleet()
     fleet.services[1] = fleet.services[1].model_copy(update={"replicas": 1})
+    for slot in (0, 1):
+        fleet.lose(f"worker-{ROLLOUT}-{slot}")
+    return _tell(fleet)
+
+
+def what_a_retired_service_left() -> str:
+    """Its file says so: what is left goes, and nothing is brought back."""
+    fleet = Fleet()
+    fleet.services[1] = fleet.services[1].model_copy(update={"replicas": 0})
     for slot in (0, 1):
         fleet.lose(f"worker-{ROLLOUT}-{slot}")
     return _tell(fleet)
@@ -237,10 +246,12 @@ def a_rollout_is_under_way() -> str:
 
 
 def hand_made_things_next_to_ours() -> str:
-    """Names of people, a VM under our name, a name that only reads like one of ours."""
+    """Names of people, a VM under our name, names that only read like one of ours."""
     fleet = Fleet()
     fleet.forward |= {("www.lab.test", "198.18.0.80"), ("shop.lab.test", "198.18.0.80")}
-    fleet.forward.add((f"shop-{WORD}-0.lab.test", "198.18.0.81"))
+    for word in WORDS:
+        fleet.forward.add((f"shop-{word}-0.lab.test", "198.18.0.81"))
+    fleet.certificates[f"shop-{WORDS[1]}-2.lab.test"] = "signed"
     fleet.certificates["puppet.lab.test"] = "signed"
     fleet.hosts["db.lab.test"] = Monitored(name="db.lab.test", address="198.18.0.9", service="shop")
     fleet.join("static", "198.18.0.82")

@@ -58,5 +58,17 @@ def test_vms_that_a_rollout_works_on_are_not_down() -> None:
     assert dead(5).question(busy=frozenset({"shop"})) == ""
 
 
+def test_each_opennebula_counts_for_itself() -> None:
+    """An empty list from a second cloud is few VMs of the fleet, and all of its own."""
+    fleet = Fleet(vms_each=10)
+    far = {"connections": fleet.services[1].connections.model_copy(update={"opennebula": "far"})}
+    fleet.services[1] = fleet.services[1].model_copy(update={**far, "replicas": 2})
+    for slot in range(10):
+        fleet.lose(f"worker-{ROLLOUT}-{slot}")
+
+    assert "2 of 2 VMs of far are down (100%)" in fleet.question()
+    assert fleet.question(max_down=1) == ""
+
+
 def test_a_long_list_is_cut() -> None:
     assert "and 2 more" in dead(12, of=12).question()

@@ -13,7 +13,16 @@ from tests.include.audit.fleet import ROLLOUT, Fleet
 
 WORDS = ("www", "db", "shop", "worker", "static", "puppet", "shop-admin", "shop-db-1")
 # what reads like a name of ours: a word for a rollout, a service that is in no catalogue
-LOOKALIKES = ("shop-staging-0", "shop-testing-12", "worker-primary-1", "blog-k3f7x2q-0")
+LOOKALIKES = (
+    *(
+        "shop-staging-0",
+        "shop-worker2-0",
+        "shop-testing-12",
+        "worker-primary-1",
+        "worker-backup2-3",
+    ),
+    "blog-k3f7x2q-0",
+)
 BROKEN = (f"shop-{ROLLOUT}k-0", f"shop-{ROLLOUT}-0x", f"shop-{ROLLOUT}-1000", f"shop-{ROLLOUT}-01")
 ELSEWHERE = (f"shop-{ROLLOUT}-0.example.org", f"worker-{ROLLOUT}-1.other.test")
 SYSTEMS = (

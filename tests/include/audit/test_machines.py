@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from include.facts import VmPhase
-from tests.include.audit.fleet import NOW, ROLLOUT, Fleet
+from tests.include.audit.fleet import NOW, ROLLOUT, WORDS, Fleet
 
 NAME = f"shop-{ROLLOUT}-1"
 
@@ -44,6 +44,26 @@ def test_a_vm_that_somebody_asked_for_is_not_missed_after_its_end() -> None:
 
     assert found(fleet) == {}
     assert {each.finding.kind for each in fleet.judged()} == {"orphan"}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_name_that_a_person_made_does_not_fill_up_a_service_made_smaller(word: str) -> None:
+    """It reads like a VM that was lost, and nobody lost one."""
+    fleet = Fleet()
+    fleet.services[0] = fleet.services[0].model_copy(update={"replicas": 3})
+    fleet.forward.add((f"shop-{word}-2.lab.test", "198.18.0.81"))
+
+    assert found(fleet) == {}
+
+
+def test_a_lost_vm_whose_address_still_answers_is_not_replaced() -> None:
+    """OpenNebula may only not show it."""
+    fleet = Fleet()
+    fleet.lose(NAME)
+    fleet.join(NAME, "198.18.0.101", "up")
+
+    assert found(fleet) == {f"VM {NAME}": "dead"}
+    assert not [each for each in fleet.judged() if each.safe]
 
 
 def test_a_slot_that_another_vm_fills_is_not_empty() -> None:

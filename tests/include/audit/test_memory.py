@@ -43,6 +43,14 @@ def test_rollouts_that_were_alive_are_known_for_a_week() -> None:
     assert remember(memory, [], [], NOW + timedelta(days=2)).known == frozenset()
 
 
+def test_a_rollout_is_known_for_as_long_as_something_of_it_is_left() -> None:
+    """Where nobody repairs for a week, what is left must not become a stranger's."""
+    memory = remember(Memory(), [], ["shop-k3f7x2q"], NOW - timedelta(days=8))
+    left = replace(NODE, name="shop-k3f7x2q-1")
+
+    assert remember(memory, [left], [], NOW).known == {"shop-k3f7x2q"}
+
+
 def test_it_survives_as_json() -> None:
     memory = remember(Memory(), [NODE], ["shop-k3f7x2q"], NOW)
 

@@ -2,38 +2,62 @@
 
 from __future__ import annotations
 
-from include.audit import Monitored
-from tests.include.audit.fleet import WORD, Fleet
+import pytest
 
-NAME = f"shop-{WORD}-0"
-FQDN = f"{NAME}.lab.test"
+from include.audit import Monitored
+from tests.include.audit.fleet import KNOWN, ROLLOUT, WORDS, Fleet
+
+ROLLOUT_OF_A_WORD = f"shop-{WORDS[1]}"
+FQDN = f"{ROLLOUT_OF_A_WORD}-0.lab.test"
 
 
 def safe(fleet: Fleet, known: frozenset[str] = frozenset()) -> list[str]:
     return [each.finding.thing for each in fleet.judged(known=known) if each.safe]
 
 
-def test_a_rollout_that_reads_like_a_word_is_left_alone() -> None:
+@pytest.mark.parametrize("word", WORDS)
+def test_a_rollout_that_nobody_saw_alive_is_left_alone(word: str) -> None:
+    """With a certificate and a name, as a person would make them."""
     fleet = Fleet()
-    fleet.nodes.add(FQDN)
+    fleet.certificates[f"shop-{word}-0.lab.test"] = "signed"
+    fleet.forward.add((f"shop-{word}-0.lab.test", "198.18.0.81"))
 
     assert safe(fleet) == []
+    assert len(fleet.judged()) == 2
 
 
 def test_it_is_ours_when_an_audit_saw_its_vm_alive() -> None:
     fleet = Fleet()
     fleet.nodes.add(FQDN)
 
-    assert safe(fleet, frozenset({f"shop-{WORD}"})) == [f"node {FQDN}"]
-    assert safe(fleet, frozenset({f"worker-{WORD}"})) == []
+    assert safe(fleet, frozenset({ROLLOUT_OF_A_WORD})) == [f"node {FQDN}"]
+    assert safe(fleet, frozenset({f"worker-{WORDS[1]}"})) == []
 
 
-def test_it_is_ours_when_monitoring_has_our_mark_on_it() -> None:
+def test_it_is_ours_when_another_vm_of_its_rollout_lives() -> None:
+    """The first audit of all knows as much."""
     fleet = Fleet()
-    fleet.nodes.add(FQDN)
+    fleet.lose(f"shop-{ROLLOUT}-1")
+
+    assert f"node shop-{ROLLOUT}-1.lab.test" in safe(fleet, frozenset())
+
+
+def test_it_is_ours_when_monitoring_has_our_mark_on_one_of_its_vms() -> None:
+    fleet = Fleet()
+    other = f"{ROLLOUT_OF_A_WORD}-1.lab.test"
+    fleet.nodes |= {FQDN, other}
     fleet.hosts[FQDN] = Monitored(name=FQDN, address="198.18.0.9", service="shop")
 
-    assert safe(fleet) == [f"host {FQDN}", f"node {FQDN}"]
+    assert safe(fleet) == [f"host {FQDN}", f"node {FQDN}", f"node {other}"]
+
+
+def test_where_all_vms_of_a_service_are_missing_nothing_of_them_goes() -> None:
+    """An account that lost its rights on one service sees it so; the others are mended."""
+    fleet = Fleet(vms_each=1)
+    fleet.lose(f"worker-{ROLLOUT}-0")
+    fleet.nodes.add("shop-q2w4e7r-0.lab.test")
+
+    assert safe(fleet, KNOWN) == ["node shop-q2w4e7r-0.lab.test"]
 
 
 def test_a_host_of_our_name_that_says_another_service_is_not_ours() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from include.audit import FleetFacts, find, fleet_size, rollouts, view_services
+from include.audit import FleetFacts, find, rollouts, view_services
 from tests.include.audit.fleet import CONNS, NOW, ROLLOUT, Fleet, service
 
 
@@ -24,10 +24,10 @@ def test_an_empty_cloud_with_an_empty_catalogue_is_well() -> None:
         assert find(view_services(services, FleetFacts(), NOW), FleetFacts()) == ()
 
 
-def test_only_our_vms_make_the_fleet() -> None:
+def test_only_our_vms_and_hosts_prove_whose_a_rollout_is() -> None:
+    """Not a certificate, nor a name: anybody may have made them."""
     fleet = Fleet()
     fleet.add_vm("shop-q2w4e7r-0", "")
     fleet.add_vm("desktop", "shop")
-
-    assert fleet_size(fleet.views()) == 4
+    fleet.know("worker-backup2-0", "blog", "198.18.0.9")
     assert rollouts(fleet.views()) == {f"shop-{ROLLOUT}", f"worker-{ROLLOUT}"}

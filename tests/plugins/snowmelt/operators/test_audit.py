@@ -53,12 +53,17 @@ def heal(found: dict[str, Any], **params: Any) -> list[str]:
     return HealFleet(task_id="heal", audit=found).execute(asked(**params))
 
 
+def know(world: FakeWorld, *rollouts: str) -> None:
+    """Let an audit of an hour ago have seen VMs of these rollouts alive."""
+    world.audits.append(Memory(rollouts=dict.fromkeys(rollouts, world.clock.now - 3600)))
+
+
 def things(found: dict[str, Any], *, safe: bool = True) -> set[str]:
     return {f"{f['system']}: {f['thing']}" for f in found["findings"] if f["safe"] == safe}
 
 
 def leave_traces(world: FakeWorld) -> None:
-    """Leave one orphan of each kind."""
+    """Leave one orphan of each kind. One has our mark in monitoring, so the others are ours too."""
     world.certificates[FQDN] = FakeCertificate(state="signed", key="k", signed_at=0, ttl_s=9)
     world.requests["shop-q2w4e7r-1.lab.test"] = CertificateRequest(
         certname="shop-q2w4e7r-1.lab.test",
@@ -85,9 +90,9 @@ def make_by_hand(world: FakeWorld) -> None:
     """Let people have things of their own next to ours."""
     world.names["www.lab.test"] = ("198.18.0.80", 60)
     world.names["shop-staging-0.lab.test"] = ("198.18.0.81", 60)
-    world.certificates["puppet.lab.test"] = FakeCertificate(
-        state="signed", key="p", signed_at=0, ttl_s=9
-    )
+    world.names["shop-worker2-0.lab.test"] = ("198.18.0.83", 60)
+    for name in ("puppet.lab.test", "shop-worker2-0.lab.test"):
+        world.certificates[name] = FakeCertificate(state="signed", key="p", signed_at=0, ttl_s=9)
     world.hosts["db.lab.test"] = FakeHost(address="198.18.0.9", template="m", variables={})
     world.nodes.add("db.lab.test")
     world.pools["shop"]["static"] = FakeMember(address="198.18.0.82", port=80)
@@ -98,7 +103,9 @@ def by_hand(world: FakeWorld) -> list[Any]:
     return [
         world.names.get("www.lab.test"),
         world.names.get("shop-staging-0.lab.test"),
+        world.names.get("shop-worker2-0.lab.test"),
         world.certificates.get("puppet.lab.test"),
+        world.certificates.get("shop-worker2-0.lab.test"),
         world.hosts.get("db.lab.test"),
         "db.lab.test" in world.nodes,
         world.pools["shop"].get("static"),
@@ -185,6 +192,7 @@ def test_what_people_made_is_listed_at_most_and_never_touched(world: FakeWorld) 
 
     assert by_hand(world) == before
     assert "DNS: shop-staging-0.lab.test = 198.18.0.81" in things(found, safe=False)
+    assert "Puppet CA: certificate of shop-worker2-0.lab.test" in things(found, safe=False)
     assert "OpenNebula: lease 198.18.0.150 of network lab" in things(found, safe=False)
 
 
@@ -228,6 +236,7 @@ def test_without_being_asked_nothing_is_repaired(world: FakeWorld) -> None:
 
 def test_what_was_seen_a_moment_ago_only_is_left_alone(world: FakeWorld) -> None:
     two_old(world)
+    know(world, "shop-q2w4e7r")
     world.nodes.add(FQDN)
     audit()
     world.clock.pass_s(14 * 60)
@@ -238,6 +247,7 @@ def test_what_was_seen_a_moment_ago_only_is_left_alone(world: FakeWorld) -> None
 
 def test_what_an_audit_saw_longer_ago_than_the_grace_is_mended(world: FakeWorld) -> None:
     two_old(world)
+    know(world, "shop-q2w4e7r")
     world.nodes.add(FQDN)
     audit()
     world.clock.pass_s(16 * 60)
@@ -263,6 +273,7 @@ def test_only_the_services_that_were_asked_for_are_mended(
 ) -> None:
     two_old(world)
     catalogue["blog"] = service(name="blog", balancer=None, monitoring=None, replicas=0)
+    know(world, "shop-q2w4e7r", "blog-q2w4e7r")
     world.nodes |= {FQDN, "blog-q2w4e7r-0.lab.test"}
     repair(services=["blog"])
 
@@ -286,6 +297,7 @@ def test_one_system_that_refuses_does_not_keep_the_others_from_being_mended(
 
 def test_a_refusal_is_not_tried_again(world: FakeWorld) -> None:
     two_old(world)
+    know(world, "shop-q2w4e7r")
     world.nodes.add(FQDN)
     world.fail("deactivate", Conflict("not yours"))
 
@@ -295,6 +307,7 @@ def test_a_refusal_is_not_tried_again(world: FakeWorld) -> None:
 
 def test_a_lost_answer_does_not_matter(world: FakeWorld) -> None:
     two_old(world)
+    know(world, "shop-q2w4e7r")
     world.nodes.add(FQDN)
     world.lose_answer("deactivate", Unreachable("cut off"))
 
@@ -436,14 +449,29 @@ def test_an_opennebula_that_shows_no_vm_lets_nothing_be_removed(world: FakeWorld
 
 def test_the_memory_is_kept_from_audit_to_audit(world: FakeWorld) -> None:
     two_old(world)
+    know(world, "shop-q2w4e7r")
     world.nodes.add(FQDN)
     audit()
     world.clock.pass_s(3600)
     audit()
 
     assert isinstance(world.audits[-1], Memory)
-    assert world.audits[-1].known == {f"shop-{OLD}"}
+    assert world.audits[-1].known == {f"shop-{OLD}", "shop-q2w4e7r"}
     assert [f["seen_for_s"] for f in audit()["findings"]] == [3600]
+
+
+def test_whose_it_is_is_still_known_when_a_repair_broke_off(world: FakeWorld) -> None:
+    """The mark in monitoring goes first, and what comes after it may fail."""
+    two_old(world)
+    leave_traces(world)
+    audit()
+    world.fail("deactivate", Unreachable("PuppetDB is away"))
+
+    with pytest.raises(SnowmeltError):
+        repair()
+    assert FQDN not in world.hosts
+    repair()
+    assert FQDN not in world.nodes
 
 
 def test_a_rollout_known_from_its_living_vms_may_read_like_a_word(world: FakeWorld) -> None:
