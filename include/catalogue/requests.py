@@ -44,7 +44,7 @@ class RequestPolicy(Part):
 
     lifetime: Duration = timedelta(days=7)
     longest: Duration = timedelta(days=30)
-    remind: Duration = timedelta(days=1)  # so long before the end
+    remind: Duration = timedelta(days=1)  # so long before the end, at most half a lifetime
     reminders: tuple[Notifier, ...] = ()  # none: only the log of `expire_requests`
     sizes: dict[ShortName, Size] = Field(default_factory=dict)
     offers: dict[ShortName, dict[str, Any]] = Field(default_factory=dict)  # parts of an entry
@@ -110,18 +110,13 @@ def expired(entries: Iterable[Service], now: datetime) -> list[Service]:
     return [entry for entry in entries if entry.expires_at and entry.expires_at <= now]
 
 
-def to_remind(
-    policy: RequestPolicy, entries: Iterable[Service], since: datetime | None, now: datetime
-) -> list[Service]:
-    """Return the entries of whose end their owners are to be told now, and were not at *since*."""
-    return [
-        entry
-        for entry in entries
-        if entry.expires_at
-        and now < entry.expires_at
-        and entry.expires_at - policy.remind <= now
-        and (since is None or since < entry.expires_at - policy.remind)
-    ]
+def is_ending(policy: RequestPolicy, entry: Service, since: datetime, now: datetime) -> bool:
+    """Return whether the owner is to know of the end by now.
+
+    What is short-lived has half of its life before it tells; *since* is when it got its end.
+    """
+    end = entry.expires_at
+    return end is not None and end - min(policy.remind, (end - since) / 2) <= now
 
 
 def merged(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The forms of request_vm and extend_request, and what expires."""
+"""The forms of request_vm and extend_request."""
 
 from __future__ import annotations
 
@@ -42,22 +42,14 @@ def filled(dag: DAG, asked: dict[str, Any]) -> dict[str, Any]:
     return dict(params.validate())
 
 
-def test_the_three_are_there_and_say_why_they_fail(dags: dict[str, DAG]) -> None:
-    assert set(dags) == {"request_vm", "extend_request", "expire_requests"}
+def test_both_are_there_and_say_why_they_fail(dags: dict[str, DAG]) -> None:
+    assert set(dags) == {"request_vm", "extend_request"}
     for dag in dags.values():
         assert all(task.on_failure_callback in (say_why, [say_why]) for task in dag.tasks)
 
 
 def test_what_was_asked_for_has_a_rollout_of_its_own(dags: dict[str, DAG]) -> None:
     assert "rollout_parser" in DagBag(str(DAGS / "rollout.py")).dags
-
-
-def test_expiry_looks_every_five_minutes_and_one_look_at_a_time(dags: dict[str, DAG]) -> None:
-    dag = dags["expire_requests"]
-
-    assert str(dag.schedule) == "*/5 * * * *"
-    assert dag.max_active_runs == 1
-    assert not dag.catchup
 
 
 def test_the_form_offers_what_the_policy_has(dags: dict[str, DAG]) -> None:
@@ -104,12 +96,3 @@ def test_only_what_was_asked_for_can_be_kept_longer(dags: dict[str, DAG]) -> Non
     assert filled(dags["extend_request"], {"service": "parser"})["lifetime"] == "7d"
     with pytest.raises(ParamValidationError):
         filled(dags["extend_request"], {"service": "shop"})
-
-
-def test_what_ends_at_once_is_picked_from_a_list(dags: dict[str, DAG]) -> None:
-    dag = dags["expire_requests"]
-
-    assert filled(dag, {})["end_now"] is None
-    assert filled(dag, {"end_now": "parser"})["end_now"] == "parser"
-    with pytest.raises(ParamValidationError):
-        filled(dag, {"end_now": "shop"})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -21,6 +22,9 @@ from include.catalogue.loader import (
 from include.catalogue.model import Service
 from include.verdict import Outcome
 from snowmelt.errors import Conflict, Missing, Refused
+
+# what is kept of each request, by the ends of its files' names; only entries are read as services
+ENTRY, BEFORE, TOLD = "yaml", "before", "reminded"
 
 
 class RequestsHook:
@@ -44,7 +48,10 @@ class RequestsHook:
         if entry.name in self.names():
             if self.read(entry.name) == entry:
                 return Outcome.UNCHANGED
-            raise Conflict(f"{entry.name} is taken: choose another name, or extend it")
+            raise Conflict(
+                f"{entry.name} is taken: choose another name, keep that one longer"
+                f" (extend_request), or end it first (expire_requests, end_now={entry.name})"
+            )
         if entry.name in service_names():
             raise Conflict(f"{entry.name} is a service of the catalogue: choose another name")
         file = _file(entry.name)
@@ -64,8 +71,49 @@ class RequestsHook:
             whole.replace(_file(entry.name))
         return Outcome.CREATED
 
+    def extend(self, entry: Service) -> Outcome:
+        """Put *entry* in the place of the one that has its name, and keep that one beside it.
+
+        What is kept is what held last: it stays there until `settle` or `take_back`.
+        """
+        if self.read(entry.name) == entry:
+            return Outcome.UNCHANGED
+        with suppress(FileExistsError):
+            os.link(_file(entry.name), _file(entry.name, BEFORE))
+        return self.change(entry)
+
+    def settle(self, entry: Service) -> None:
+        """Let *entry* hold, unless somebody has changed it once more and waits for that."""
+        before = _file(entry.name, BEFORE)
+        if not before.exists() or self.read(entry.name) == entry:
+            self.change(entry)
+            before.unlink(missing_ok=True)
+
+    def take_back(self, entry: Service) -> Service:
+        """Put back what held before *entry*, unless it was changed once more; return what holds."""
+        before = _file(entry.name, BEFORE)
+        if before.exists() and self.read(entry.name) == entry:
+            before.replace(_file(entry.name))
+        return self.read(entry.name)
+
+    def written_at(self, name: str) -> datetime:
+        """Return when the entry got the end that it has."""
+        return datetime.fromtimestamp(_file(name).stat().st_mtime, UTC)
+
+    def told(self, entry: Service) -> int:
+        """Return how often its owner was told of this end."""
+        file = _file(entry.name, TOLD)
+        return file.read_text().splitlines().count(_end(entry)) if file.exists() else 0
+
+    def note_told(self, entry: Service) -> None:
+        """Note that its owner was told of this end once more."""
+        with _file(entry.name, TOLD).open("a") as file:
+            file.write(f"{_end(entry)}\n")
+
     def remove(self, name: str) -> Outcome:
         """Remove the entry; with it goes the DAG of its rollout."""
+        for what in (BEFORE, TOLD):
+            _file(name, what).unlink(missing_ok=True)
         file = _file(name)
         if not file.exists():
             return Outcome.UNCHANGED
@@ -90,8 +138,12 @@ def _written(entry: Service) -> Iterator[Path]:
         path.unlink(missing_ok=True)  # a replace has moved it
 
 
-def _file(name: str) -> Path:
+def _end(entry: Service) -> str:
+    return entry.expires_at.isoformat() if entry.expires_at else ""
+
+
+def _file(name: str, what: str = ENTRY) -> Path:
     folder = requests_folder()
     if folder is None:
         raise Refused(f"nobody can ask for VMs here: {REQUESTS_VARIABLE} names no folder")
-    return folder / f"{name}.yaml"
+    return folder / f"{name}.{what}"

@@ -15,11 +15,11 @@ from include.catalogue.requests import (
     end_of,
     expired,
     extended,
+    is_ending,
     load_policy,
     merged,
     new_request,
     policy_file,
-    to_remind,
 )
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -98,21 +98,22 @@ def test_it_expires_at_its_end_and_not_before() -> None:
 
 
 @pytest.mark.parametrize(
-    ("since_h", "now_h", "told"),
+    ("lifetime", "hours", "told"),
     [
-        (None, 23, False),
-        (None, 24, True),
-        (23, 24, True),
-        (24, 25, False),
-        (2, 30, True),
-        (None, 48, False),
+        ("2d", 23, False),
+        ("2d", 24, True),
+        ("3d", 47, False),
+        ("3d", 48, True),
+        ("4h", 1, False),
+        ("4h", 2, True),
     ],
-    ids=["too early", "at first", "now", "told before", "after being away", "too late"],
 )
-def test_the_owner_is_reminded_once(since_h: int | None, now_h: int, told: bool) -> None:
-    since = None if since_h is None else NOW + timedelta(hours=since_h)
+def test_the_end_is_told_a_day_before_and_of_a_short_life_at_its_half(
+    lifetime: str, hours: int, told: bool
+) -> None:
+    made = entry(lifetime=lifetime)
 
-    assert bool(to_remind(POLICY, [entry()], since, NOW + timedelta(hours=now_h))) is told
+    assert is_ending(POLICY, made, NOW, NOW + timedelta(hours=hours)) is told
 
 
 def test_what_an_offer_says_itself_holds() -> None:

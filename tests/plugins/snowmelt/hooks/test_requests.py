@@ -77,6 +77,46 @@ def test_a_new_end_takes_the_place_of_the_old_one(folder: Path) -> None:
     assert [file.name for file in folder.iterdir()] == ["vm-abc.yaml"]
 
 
+def test_what_is_kept_longer_can_go_back_until_it_is_settled(folder: Path) -> None:
+    """Twice is once, and what held first is what comes back."""
+    RequestsHook().ensure(entry())
+    longer = [entry(expires_at=END + timedelta(days=n)) for n in (1, 2)]
+    for each in longer:
+        RequestsHook().extend(each)
+
+    assert RequestsHook().take_back(longer[0]) == longer[1]
+    assert RequestsHook().take_back(longer[1]) == entry()
+    RequestsHook().extend(longer[0])
+    RequestsHook().settle(longer[0])
+    assert RequestsHook().take_back(longer[0]) == longer[0]
+    assert [file.name for file in folder.iterdir()] == ["vm-abc.yaml"]
+
+
+def test_settling_leaves_alone_what_was_changed_once_more() -> None:
+    RequestsHook().ensure(entry())
+    first, second = (entry(expires_at=END + timedelta(days=n)) for n in (1, 2))
+    RequestsHook().extend(first)
+    RequestsHook().extend(second)
+    RequestsHook().settle(first)
+
+    assert RequestsHook().read("vm-abc") == second
+
+
+def test_what_an_owner_was_told_is_counted_for_each_end_and_goes_with_the_entry(
+    folder: Path,
+) -> None:
+    later = entry(expires_at=END + timedelta(days=1))
+    RequestsHook().ensure(entry())
+    for told in (entry(), entry(), later):
+        RequestsHook().note_told(told)
+
+    assert [RequestsHook().told(each) for each in (entry(), later)] == [2, 1]
+    assert RequestsHook().names() == ("vm-abc",)
+    RequestsHook().extend(later)
+    RequestsHook().remove("vm-abc")
+    assert not list(folder.iterdir())
+
+
 def test_removing_is_done_once_and_never_touches_the_catalogue() -> None:
     RequestsHook().ensure(entry())
 

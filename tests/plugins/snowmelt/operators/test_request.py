@@ -1,55 +1,24 @@
-"""One VM for one person: asked for, kept longer, taken back."""
+"""One VM for one person: asked for, and kept longer."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-import yaml
-from airflow.sdk import BaseNotifier
-from lazy_object_proxy import Proxy  # type: ignore[import-untyped]
 
 from include.catalogue import load_service, service_names
-from include.catalogue.requests import load_policy
-from include.last_good import Good
+from include.front_doors import child_run
 from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.hooks.requests import RequestsHook
-from snowmelt.operators.request import ExtendRequest, RequestVm, RetireRequest, ReviewRequests
-from tests.plugins.snowmelt.kit import OLD, Ti, context, run, service, serving
-from tests.plugins.snowmelt.world import FakeHost, FakeWorld
+from snowmelt.operators.request import ExtendRequest, RequestVm
+from tests.plugins.snowmelt.asking import NOW, asked, kept, policy
+from tests.plugins.snowmelt.kit import Ti, killed_while_waiting, run
+from tests.plugins.snowmelt.world import FakeRun, FakeWorld
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-FORM = {
-    "name": None,
-    "owner": "Ada",
-    "purpose": "try a parser",
-    "size": "small",
-    "offer": "base",
-    "release": None,
-    "lifetime": "2d",
-}
+__all__ = ["policy"]
 
-
-@pytest.fixture(autouse=True)
-def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    file = tmp_path / "requests.yaml"
-    file.write_text(load_policy().model_dump_json())
-    monkeypatch.setenv("SNOWMELT_CATALOGUE", str(tmp_path / "services"))
-    monkeypatch.setenv("SNOWMELT_REQUESTS", str(tmp_path / "asked"))
-    return file
-
-
-def asked(dag: str = "request_vm", at: datetime = NOW, ti: Ti | None = None, **params: Any) -> Any:
-    told = context(ti or Ti(dag_id=dag), **{**FORM, **params})
-    told["dag_run"].run_after = at
-    return told
-
-
-def kept(name: str = "shop", end: datetime = NOW + timedelta(days=2)) -> None:
-    """Let somebody have asked for a VM of that name, behind the balancer of `shop`."""
-    RequestsHook().ensure(service(name=name, replicas=1, expires_at=end))
+pytestmark = pytest.mark.usefixtures("policy")
 
 
 def request(**params: Any) -> Any:
@@ -58,17 +27,6 @@ def request(**params: Any) -> Any:
 
 def extend(**params: Any) -> Any:
     return run(lambda: ExtendRequest(task_id="t"), asked("extend_request", **params))
-
-
-def retire(name: str = "shop") -> Any:
-    make = lambda: RetireRequest(task_id="t", service=name)  # noqa: E731
-    return run(make, asked("expire_requests"))
-
-
-def review(since: datetime | None = None, end_now: str | None = None) -> list[str]:
-    told: Any = asked("expire_requests", end_now=end_now)
-    told["prev_start_date_success"] = Proxy(lambda: since)  # as Airflow gives it
-    return ReviewRequests(task_id="t").execute(told)
 
 
 def test_a_request_becomes_a_service_that_is_rolled_out(world: FakeWorld) -> None:
@@ -142,84 +100,79 @@ def test_only_what_was_asked_for_can_be_kept_longer(world: FakeWorld) -> None:
         extend(service="wiki", lifetime="3d")
 
 
-def test_what_has_ended_is_found_and_a_broken_file_is_no_obstacle(
-    world: FakeWorld, tmp_path: Path
-) -> None:
-    kept("ended", NOW - timedelta(seconds=1))
-    kept("young")
-    (tmp_path / "asked" / "broken.yaml").write_text("name: [")
+def test_a_request_that_failed_says_how_to_take_it_back(world: FakeWorld) -> None:
+    """Its entry stays, so that whoever mends the rollout can go on."""
+    child = "rollout_parser", child_run("request_vm", "manual__1")
+    world.runs[child] = FakeRun(conf={}, state="failed")
 
-    assert review() == ["ended"]
-
-
-def test_what_is_needed_no_longer_ends_at_once(world: FakeWorld) -> None:
-    kept("parser")
-    kept("young")
-
-    assert review(end_now="parser") == review() == ["parser"]
+    with pytest.raises(Refused, match="run expire_requests with end_now=parser"):
+        request(name="parser")
 
 
-class Told(BaseNotifier):
-    """Remembers what it was to say."""
-
-    template_fields = ("text",)
-    said: ClassVar[list[str]] = []
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
-
-    def notify(self, context: Any) -> None:
-        self.said.append(self.text)
-
-
-def test_the_owner_is_reminded_once(world: FakeWorld, policy: Path) -> None:
-    reminder = {
-        "notifier": f"{Told.__module__}.Told",
-        "arguments": {"text": "{{ request.owner }}: {{ request.name }}"},
-    }
-    rules = yaml.safe_load(policy.read_text()) | {"reminders": [reminder]}
-    policy.write_text(yaml.safe_dump(rules))
-    kept("soon", NOW + timedelta(hours=20))
-    Told.said.clear()
-
-    review()
-    review(NOW)
-
-    assert Told.said == ["web team: soon"]
-
-
-def test_what_has_ended_leaves_no_trace(world: FakeWorld) -> None:
-    """OpenNebula ended the VM itself while nobody was here to retire it."""
-    kept("shop", NOW - timedelta(hours=1))
-    vm = serving(world, f"shop-{OLD}-0")
-    vm.phase = "done"
-    world.good["shop"] = [Good(release="1.0", at="", run="")]
-    theirs = FakeHost(address="198.18.0.7", template="m", variables={}, checked=True)
-    world.hosts["shop-by-hand.lab.test"] = theirs
-    world.new_runs_end_s = 10.0
-    retire()
-
-    assert not any((world.names, world.nodes, world.pools["shop"], world.good, service_names()))
-    assert {c.state for c in world.certificates.values()} <= {"revoked"}
-    assert world.hosts == {"shop-by-hand.lab.test": theirs}
-
-
-def test_what_is_still_there_keeps_its_entry(world: FakeWorld) -> None:
-    kept("shop", NOW - timedelta(hours=1))
-    serving(world, f"shop-{OLD}-0")
-    world.new_runs_end_s = 10.0
-
-    with pytest.raises(SnowmeltError, match=f"still there: shop-{OLD}-0"):
-        retire()
-    assert service_names() == ("shop",)
-
-
-def test_what_was_kept_longer_meanwhile_stays(world: FakeWorld) -> None:
+def extension_fails(world: FakeWorld) -> FakeRun:
+    """Let a VM be kept longer, and its rollout fail; returns that run."""
     kept("shop", NOW + timedelta(hours=1))
-    serving(world, f"shop-{OLD}-0")
-    world.new_runs_end_s = 10.0
-    retire()
+    killed_while_waiting(extending(), extension())
+    (child,) = world.runs.values()
+    child.state = "failed"
+    with pytest.raises(Refused, match="failed"):
+        run(extending(), extension())
+    return child
 
+
+def extending() -> Any:
+    return lambda: ExtendRequest(task_id="t")
+
+
+def extension() -> Any:
+    return asked("extend_request", service="shop", lifetime="3d")
+
+
+def test_what_could_not_be_kept_longer_ends_when_it_was_to(world: FakeWorld) -> None:
+    """OpenNebula ends its VM then: an entry that says something else would lie."""
+    extension_fails(world)
+
+    assert load_service("shop").expires_at == NOW + timedelta(hours=1)
     assert service_names() == ("shop",)
-    assert world.names
+
+
+def test_an_extension_whose_rollout_was_mended_holds(world: FakeWorld) -> None:
+    child = extension_fails(world)
+    child.state = "success"
+    run(extending(), extension())
+
+    assert load_service("shop").expires_at == NOW + timedelta(days=3)
+
+
+def test_an_extension_that_is_killed_anywhere_knows_the_old_end(world: FakeWorld) -> None:
+    kept("shop", NOW + timedelta(hours=1))
+    for _ in range(2):
+        ExtendRequest(task_id="t").prepare(extension())
+    child = "rollout_shop", child_run("extend_request", "manual__1")
+    world.runs[child] = FakeRun(conf={}, state="failed")
+    with pytest.raises(Refused):
+        run(extending(), extension())
+
+    assert load_service("shop").expires_at == NOW + timedelta(hours=1)
+
+
+def test_an_extension_that_could_not_begin_changes_nothing(world: FakeWorld) -> None:
+    kept("shop", NOW + timedelta(hours=1))
+    world.fail("ensure_run", Refused("rollout_shop is paused"))
+    with pytest.raises(Refused, match="paused"):
+        run(extending(), extension())
+
+    assert load_service("shop").expires_at == NOW + timedelta(hours=1)
+
+
+def test_what_was_ended_meanwhile_is_not_brought_back(world: FakeWorld) -> None:
+    kept("shop", NOW + timedelta(hours=1))
+    killed_while_waiting(extending(), extension())
+    entry = RequestsHook().read("shop")
+    RequestsHook().change(entry.model_copy(update={"expires_at": NOW}))
+    (child,) = world.runs.values()
+    child.state = "failed"
+    with pytest.raises(Refused):
+        run(extending(), extension())
+
+    assert load_service("shop").expires_at == NOW

@@ -1,0 +1,244 @@
+"""What was asked for comes to its end: its owner is told, and then it goes."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import yaml
+from airflow.sdk import BaseNotifier
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.catalogue import service_names
+from include.last_good import Good
+from snowmelt.errors import Refused, SnowmeltError
+from snowmelt.hooks.requests import RequestsHook
+from snowmelt.operators.expiry import FindReminders, RemindOwner, RetireRequest, ReviewRequests
+from tests.plugins.snowmelt.asking import NOW, asked, kept, policy
+from tests.plugins.snowmelt.kit import OLD, killed_while_waiting, run, serving
+from tests.plugins.snowmelt.world import FakeHost, FakeRun, FakeWorld
+
+__all__ = ["policy"]
+
+pytestmark = pytest.mark.usefixtures("policy")
+
+
+def retiring(name: str = "shop") -> Any:
+    return lambda: RetireRequest(task_id="t", service=name)
+
+
+def retire(name: str = "shop") -> Any:
+    return run(retiring(name), asked("expire_requests"))
+
+
+def review(end_now: str | None = None) -> list[str]:
+    return ReviewRequests(task_id="t").execute(asked("expire_requests", end_now=end_now))
+
+
+def test_what_has_ended_is_found_and_a_broken_file_is_no_obstacle(
+    world: FakeWorld, tmp_path: Path
+) -> None:
+    kept("ended", NOW - timedelta(seconds=1))
+    kept("young")
+    (tmp_path / "asked" / "broken.yaml").write_text("name: [")
+
+    assert review() == ["ended"]
+
+
+def test_what_is_needed_no_longer_ends_at_once(world: FakeWorld) -> None:
+    kept("parser")
+    kept("young")
+
+    assert review(end_now="parser") == review() == ["parser"]
+
+
+class Told(BaseNotifier):
+    """Remembers what it was to say, and says nothing of what it is told to fail at."""
+
+    template_fields = ("text",)
+    said: ClassVar[list[str]] = []
+    fails: ClassVar[set[str]] = set()
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def notify(self, context: Any) -> None:
+        if self.text in self.fails:
+            raise OSError("no mail server")
+        self.said.append(self.text)
+
+
+@pytest.fixture
+def told(policy: Path) -> list[str]:
+    """Let owners be told by two notifiers, and return what these said."""
+    texts = "{{ request.owner }}: {{ request.name }}", "the team: {{ request.name }}"
+    kind = f"{Told.__module__}.Told"
+    reminders = [{"notifier": kind, "arguments": {"text": text}} for text in texts]
+    rules = yaml.safe_load(policy.read_text()) | {"reminders": reminders}
+    policy.write_text(yaml.safe_dump(rules))
+    Told.said.clear()
+    Told.fails.clear()
+    return Told.said
+
+
+def ends_in(hours: float, name: str = "soon", *, lives: float = 72.0) -> None:
+    """Let something end in so many hours that was asked for for *lives* hours."""
+    kept(name, NOW + timedelta(hours=hours))
+    written = (NOW - timedelta(hours=lives - hours)).timestamp()
+    os.utime(requests_file(name), (written, written))
+
+
+def requests_file(name: str) -> Path:
+    return Path(os.environ["SNOWMELT_REQUESTS"]) / f"{name}.yaml"
+
+
+def due() -> list[str]:
+    return FindReminders(task_id="t").execute(asked("expire_requests", end_now=None))
+
+
+def remind() -> None:
+    """Do what a run of `expire_requests` does about reminders."""
+    for name in due():
+        RemindOwner(task_id="t", service=name).execute(asked("expire_requests", end_now=None))
+
+
+def test_the_owner_is_reminded_once_by_each_notifier(world: FakeWorld, told: list[str]) -> None:
+    """By whatever run looks next, one that a person starts included."""
+    ends_in(20)
+    ends_in(30, "late")
+    remind()
+    remind()
+
+    assert told == ["web team: soon", "the team: soon"]
+
+
+def test_a_new_end_is_told_anew(world: FakeWorld, told: list[str]) -> None:
+    ends_in(20)
+    remind()
+    entry = RequestsHook().read("soon")
+    RequestsHook().change(entry.model_copy(update={"expires_at": NOW + timedelta(hours=22)}))
+    written = (NOW - timedelta(hours=60)).timestamp()
+    os.utime(requests_file("soon"), (written, written))
+    remind()
+
+    assert told.count("web team: soon") == 2
+
+
+def test_what_lives_for_hours_is_told_at_its_half(world: FakeWorld, told: list[str]) -> None:
+    ends_in(3, lives=4)
+    assert due() == []
+    RequestsHook().remove("soon")
+    ends_in(1.5, lives=4)
+
+    assert due() == ["soon"]
+
+
+def test_a_notifier_that_fails_is_tried_again_and_the_other_not(
+    world: FakeWorld, told: list[str]
+) -> None:
+    ends_in(20)
+    Told.fails.add("the team: soon")
+    for _ in range(2):
+        with pytest.raises(OSError, match="no mail server"):
+            remind()
+    Told.fails.clear()
+    remind()
+    remind()
+
+    assert told == ["web team: soon", "the team: soon"]
+
+
+def test_what_nobody_is_told_of_stands_in_the_log_once(
+    world: FakeWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends_in(20)
+    remind()
+    remind()
+
+    assert capsys.readouterr().out.count("soon of web team ends at") == 1
+
+
+def test_a_mistake_in_the_policy_keeps_nothing_alive(world: FakeWorld, policy: Path) -> None:
+    policy.write_text("sizes: [")
+    kept("ended", NOW - timedelta(seconds=1))
+
+    assert review() == ["ended"]
+    with pytest.raises(Refused, match=r"requests\.yaml"):
+        due()
+
+
+def test_what_has_ended_leaves_no_trace(world: FakeWorld) -> None:
+    """OpenNebula ended the VM itself while nobody was here to retire it."""
+    kept("shop", NOW - timedelta(hours=1))
+    vm = serving(world, f"shop-{OLD}-0")
+    vm.phase = "done"
+    world.good["shop"] = [Good(release="1.0", at="", run="")]
+    theirs = FakeHost(address="198.18.0.7", template="m", variables={}, checked=True)
+    world.hosts["shop-by-hand.lab.test"] = theirs
+    world.new_runs_end_s = 10.0
+    retire()
+
+    assert not any((world.names, world.nodes, world.pools["shop"], world.good, service_names()))
+    assert {c.state for c in world.certificates.values()} <= {"revoked"}
+    assert world.hosts == {"shop-by-hand.lab.test": theirs}
+
+
+def test_what_is_still_there_keeps_its_entry(world: FakeWorld) -> None:
+    kept("shop", NOW - timedelta(hours=1))
+    serving(world, f"shop-{OLD}-0")
+    world.new_runs_end_s = 10.0
+
+    with pytest.raises(SnowmeltError, match=f"still there: shop-{OLD}-0"):
+        retire()
+    assert service_names() == ("shop",)
+
+
+def test_what_was_kept_longer_meanwhile_stays(world: FakeWorld) -> None:
+    kept("shop", NOW + timedelta(hours=1))
+    serving(world, f"shop-{OLD}-0")
+    world.new_runs_end_s = 10.0
+    retire()
+
+    assert service_names() == ("shop",)
+    assert world.names
+
+
+def test_one_that_was_killed_when_all_was_done_is_done(world: FakeWorld) -> None:
+    """The entry has gone, and with it what the retry would read."""
+    kept("shop", NOW - timedelta(hours=1))
+    killed_while_waiting(retiring(), asked("expire_requests"))
+    RequestsHook().remove("shop")
+    for child in world.runs.values():
+        child.state = "success"
+
+    retire()
+
+
+def test_what_has_gone_starts_nothing(world: FakeWorld) -> None:
+    with pytest.raises(AirflowSkipException, match="shop has gone"):
+        retire()
+    assert not world.runs
+
+
+def test_what_is_being_rolled_out_holds_nobody_up(world: FakeWorld) -> None:
+    """A rollout that hangs would queue one more behind it every five minutes."""
+    kept("shop", NOW - timedelta(hours=1))
+    world.runs["rollout_shop", "stuck"] = FakeRun(conf={})
+
+    with pytest.raises(AirflowSkipException, match="is being rolled out"):
+        retire()
+    assert list(world.runs) == [("rollout_shop", "stuck")]
+
+
+def test_one_that_hangs_is_left_to_a_later_run(world: FakeWorld) -> None:
+    """What ends meanwhile has ten minutes until OpenNebula pulls the plug."""
+    kept("shop", NOW - timedelta(hours=1))
+    began = world.clock.now
+
+    with pytest.raises(Refused, match="not within the deadline"):
+        retire()
+    assert world.clock.now - began <= 16 * 60
