@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
-from hashlib import sha256
 from typing import Any, Literal, Self
 
 from include.catalogue.fleet import Fleet
@@ -56,7 +55,17 @@ class RotationPlan:
     failures: int  # at which nothing more is started
     at_once: int = 0  # services under way at once; 0: as many as the fleet's budget says
     turns: tuple[Turn, ...] = ()
+    others: tuple[Turn, ...] = ()  # those that this run was not asked for
     left: tuple[Left, ...] = ()
+
+    def only(self, asked: Collection[str], fleet: Fleet) -> Self:
+        """Return the plan of a run that was asked for these services; for none: for all."""
+        if not asked:
+            return self
+        mine = tuple(turn for turn in self.turns if turn.service in asked)
+        others = tuple(turn for turn in self.turns if turn.service not in asked)
+        failures = fleet.allowed_failures(len(mine))
+        return replace(self, turns=mine, others=others, failures=failures)
 
     def limited(self, *, failures: int | None, at_once: int | None) -> Self:
         """Return the plan with the limits that somebody asked for in place of the fleet's."""
@@ -69,18 +78,19 @@ class RotationPlan:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Return the plan that `to_json` made *data* of."""
-        turns = tuple(Turn.from_json(turn) for turn in data["turns"])
-        return cls(**{**data, "turns": turns, "left": tuple(Left(**e) for e in data["left"])})
+        turns, others = (tuple(Turn.from_json(t) for t in data[k]) for k in ("turns", "others"))
+        left = tuple(Left(**each) for each in data["left"])
+        return cls(**{**data, "turns": turns, "others": others, "left": left})
 
 
-def run_id(day: str, service: str, again: str = "") -> str:
+def run_id(day: str, service: str, attempt: int = 1) -> str:
     """Return the run of a service's rotation on a day.
 
-    Who starts the day's rotation once more finds the runs that are there. *again* names the run
-    that asked for another try of what failed: that is a run of its own, and only one.
+    Who starts the day's rotation once more finds the runs that are there, by asking for one
+    attempt after the other.
     """
     name = f"rotation__{day}__{service}"
-    return f"{name}__{sha256(again.encode()).hexdigest()[:6]}" if again else name
+    return f"{name}__{attempt}" if attempt > 1 else name
 
 
 def exceptions_on(fleet: Fleet, services: Mapping[str, Service], now: datetime) -> tuple[Left, ...]:
@@ -124,12 +134,8 @@ def plan_turns(
     began: datetime,
     in_use: Mapping[str, int],
     spread: bool,
-    again: Mapping[str, str] | None = None,
 ) -> RotationPlan:
-    """Return what the rotation of *day* is to do. *in_use* has the number of VMs of each service.
-
-    *again* has, for each service that failed today and is to be tried once more, its new run.
-    """
+    """Return what the rotation of *day* is to do; *in_use* has the number of each one's VMs."""
     ends = began + fleet.rotation.duration
     excepted = exceptions_on(fleet, services, began)
     out = {left.service for left in excepted}
@@ -138,7 +144,7 @@ def plan_turns(
     turns = [
         Turn(
             service=service.name,
-            run_id=(again or {}).get(service.name) or run_id(day.isoformat(), service.name),
+            run_id=run_id(day.isoformat(), service.name),
             vms=_beside(service, in_use[service.name]),
             slots=max(service.replicas, in_use[service.name]),
             cloud=service.connections.opennebula,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,42 +14,17 @@ from include.proof.document import (
     ExceptionProof,
     Gate,
     GateCount,
-    Previous,
     Proof,
     Run,
     ServiceProof,
     VmProof,
 )
+from include.proof.findings import Findings, Try
 from include.proof.judge import objections
+from include.proof.link import Link
 
 _ON_PURPOSE = ("exception", "blackout")
-_STATES = {"success": "rotated", "failed": "failed", "": "not started"}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FailedRollout:
-    """Where and why a rotation failed."""
-
-    why: str
-    tasks: tuple[str, ...]
-
-    @property
-    def by_gate(self) -> bool:
-        """Whether a watch said no."""
-        return any(task.rpartition(".")[2].startswith("watch") for task in self.tasks)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Findings:
-    """All that was seen at the end of a day's rotation."""
-
-    states: Mapping[str, str]  # of the runs, by service
-    failed: Mapping[str, FailedRollout] = field(default_factory=dict)
-    held: Mapping[str, str] = field(default_factory=dict)  # why a service was not started
-    broken: Mapping[str, str] = field(default_factory=dict)  # services whose file is wrong
-    vms: Mapping[str, Sequence[SeenVm]] = field(default_factory=dict)  # by service
-    evidence: Mapping[str, VmProof] = field(default_factory=dict)  # by VM
-    busy: Collection[str] = ()  # services with a rollout under way
+_STATES = {"success": "rotated", "failed": "failed"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,8 +33,8 @@ class Stamp:
 
     run: Run
     now: datetime
-    previous: Previous | None = None
-    gate_before: GateCount = field(default_factory=GateCount)
+    link: Link = field(default_factory=Link)
+    notes: tuple[str, ...] = ()  # what else is wrong
 
 
 def assemble(
@@ -77,34 +52,56 @@ def assemble(
         day=plan.day,
         written=stamp.now,
         run=stamp.run,
-        previous=stamp.previous,
+        previous=stamp.link.previous,
         services=rotations,
         vms=vms,
         exceptions=exceptions,
-        gate=_gate(rotations, found, stamp.gate_before),
-        objections=objections(rotations, vms, exceptions, stamp.now, found.busy),
+        gate=_gate(found, stamp.link.gate),
+        objections=(
+            *objections(rotations, vms, exceptions, stamp.now, found.busy),
+            *stamp.link.notes,
+            *stamp.notes,
+        ),
     )
 
 
 def _services(plan: RotationPlan, found: Findings) -> Iterator[ServiceProof]:
-    rotations = [_rotation(turn, found) for turn in plan.turns]
+    rotations = [_rotation(turn, found) for turn in _turns(plan, found)]
     left = [ServiceProof(name=e.service, state="left out", reason=e.reason) for e in plan.left]
+    known = {service.name for service in (*rotations, *left)}
     broken = [
-        ServiceProof(name=name, state="failed", reason=why) for name, why in found.broken.items()
+        ServiceProof(name=name, state="failed", reason=why)
+        for name, why in found.broken.items()
+        if name not in known
     ]
     yield from sorted([*rotations, *left, *broken], key=lambda service: service.name)
 
 
+def _turns(plan: RotationPlan, found: Findings) -> Iterator[Turn]:
+    """Yield all turns of the day: a run for some services tells nothing new of the others."""
+    yield from plan.turns
+    for turn in plan.others:
+        if found.tries.get(turn.service) or turn.service in found.held:
+            yield turn
+
+
 def _rotation(turn: Turn, found: Findings) -> ServiceProof:
-    state = found.states.get(turn.service, "")
-    failed = found.failed.get(turn.service)
-    why = failed.why if failed else found.held.get(turn.service, "")
+    tries = found.tries.get(turn.service)
+    if not tries:
+        why = found.held.get(turn.service, "")
+        return ServiceProof(name=turn.service, state="not started", reason=why)
     return ServiceProof(
         name=turn.service,
-        state=_STATES.get(state, "still running"),
-        reason="" if state == "success" else why,
-        run=Run(dag_id=turn.dag_id, run_id=turn.run_id) if state else None,
+        state=_STATES.get(tries[-1].state, "still running"),
+        reason=_reason(tries),
+        run=Run(dag_id=turn.dag_id, run_id=tries[-1].run_id),
     )
+
+
+def _reason(tries: Sequence[Try]) -> str:
+    """Return why it failed each time; who was rotated at a later try should have been at once."""
+    why = "; then again: ".join(each.failed.why for each in tries if each.failed)
+    return f"not at once: {why}" if why and tries[-1].state == "success" else why
 
 
 def _vms(fleet: Fleet, services: Mapping[str, Service], found: Findings) -> Iterator[VmProof]:
@@ -139,9 +136,13 @@ def _exception(left: Left) -> ExceptionProof:
     )
 
 
-def _gate(rotations: Sequence[ServiceProof], found: Findings, before: GateCount) -> Gate:
+def _gate(found: Findings, before: GateCount) -> Gate:
     """A rotation keeps the release: where its watch said no, the gate was wrong, or the cloud."""
-    no = tuple(sorted(name for name, failed in found.failed.items() if failed.by_gate))
-    passed = sum(service.state == "rotated" for service in rotations)
+    no = [name for name, tries in found.tries.items() for each in tries if _said_no(each)]
+    passed = sum(each.state == "success" for tries in found.tries.values() for each in tries)
     today = GateCount(asked=passed + len(no), said_no=len(no))
-    return Gate(today=today, in_all=before.plus(today), services=no)
+    return Gate(today=today, in_all=before.plus(today), services=tuple(sorted(set(no))))
+
+
+def _said_no(each: Try) -> bool:
+    return each.failed is not None and each.failed.by_gate

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from include.fleet import Budget, Decision, Progress, RotationPlan, Turn, decide
+from include.fleet.turns import run_id
 from include.planner import parse_name, rollout_id
 from snowmelt.hooks.fleet_runs import FleetRunsHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
@@ -15,6 +16,32 @@ from snowmelt.hooks.opennebula import OpenNebulaHook
 States = Mapping[str, str]
 ACTIVE = ("queued", "running")
 UNABLE = "unable: "
+
+
+def tries(day: str, turn: Turn) -> list[tuple[str, str]]:
+    """Return run id and state of each attempt at a turn; only after a failed one there is another.
+
+    Airflow tells nobody which runs a DAG has: they are found by their names.
+    """
+    runs, found = FleetRunsHook(), list[tuple[str, str]]()
+    while not found or found[-1][1] == "failed":
+        name = run_id(day, turn.service, attempt=len(found) + 1)
+        state = runs.state_if_any(turn.dag_id, name)
+        if not state:
+            break
+        found.append((name, state))
+    return found
+
+
+def at_last_try(plan: RotationPlan, *, again: bool) -> RotationPlan:
+    """Return the plan with the last attempt at each turn; *again* asks for one more of failed."""
+    turns = []
+    for turn in plan.turns:
+        known = tries(plan.day, turn)
+        more = not known or (again and known[-1][1] == "failed")
+        name = run_id(plan.day, turn.service, len(known) + 1) if more else known[-1][0]
+        turns.append(replace(turn, run_id=name))
+    return replace(plan, turns=tuple(turns))
 
 
 def all_states(plan: RotationPlan) -> States:

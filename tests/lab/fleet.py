@@ -26,6 +26,7 @@ from tests.lab.service import Example
 
 DAG = "rotate_fleet"
 ROTATION_S = 1200.0
+LONG_AGO = timedelta(days=300)  # proofs are kept for 400
 START_S = 1950.0  # the longest module of these tests took 1,927 s
 Vms = Mapping[str, tuple[worlds.Vm, ...]]
 
@@ -110,10 +111,18 @@ class Fleet:
         assert all(url["requests"] > 500 for url in totals["urls"].values())
 
     def free_day(self) -> str:
-        """Return a day without a proof: today, or the one after the last that has one."""
-        days = [file.stem for file in self.proofs.glob("*.json")]
-        after = [date.fromisoformat(day) + timedelta(days=1) for day in days]
-        return max([datetime.now(UTC).date(), *after]).isoformat()
+        """Return a day without a proof: the one after the last, beginning long ago.
+
+        A day that has not come is refused. Days that a rotation of today's date could have left
+        are put away, or no other day could be proved any more.
+        """
+        today = datetime.now(UTC).date()
+        for file in self.proofs.glob("????-??-??.*"):
+            if date.fromisoformat(file.stem) >= today:
+                file.unlink()
+        days = [date.fromisoformat(file.stem) for file in self.proofs.glob("*.json")]
+        after = [day + timedelta(days=1) for day in days]
+        return max([today - LONG_AGO, *after]).isoformat()
 
     @contextmanager
     def switched_on(self) -> Iterator[None]:

@@ -12,8 +12,8 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.catalogue import Service
+from include.catalogue.problems import for_nobody
 from include.fleet import Budget, Decision, RotationPlan, Turn, as_markdown, plan_turns
-from include.fleet.turns import run_id
 from include.planner import parse_name
 from include.verdict import Outcome
 from snowmelt.catalogue import clouds_of, readable_services, settled_fleet
@@ -21,7 +21,7 @@ from snowmelt.errors import Refused
 from snowmelt.hooks.fleet_runs import FleetRunsHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.operators.base import WaitOperator, deadline
-from snowmelt.rotation_look import UNABLE, States, all_states, look_and_decide
+from snowmelt.rotation_look import UNABLE, States, all_states, at_last_try, look_and_decide
 from snowmelt.triggers.fleet import RotationTrigger
 
 if TYPE_CHECKING:
@@ -43,34 +43,25 @@ class PlanRotation(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any] | None:
         params, run = context["params"], context["dag_run"]
         fleet = settled_fleet()
-        services, broken = readable_services(params["services"] or ())
-        for problem in broken.values():
+        services, broken = readable_services()
+        day, spread = _day(params["day"], fleet.day(run.run_after)), params["spread"]
+        for problem in (*broken.values(), *for_nobody(fleet, [*services, *broken], day)):
             self.log.error("%s", problem)
-        day = params["day"] or fleet.day(run.run_after).isoformat()
-        spread = params["spread"]
         plan = plan_turns(
             fleet,
             services,
-            day=date.fromisoformat(day),
+            day=day,
             began=run.run_after,
             in_use=slots_in_use(services.values()),
             spread=_is_daily(run) if spread is None else spread,
-            again=self._again(day, list(services), run.run_id) if params["again"] else None,
-        ).limited(failures=params["failures"], at_once=params["at_once"])
+        ).only(params["services"] or (), fleet)
+        plan = plan.limited(failures=params["failures"], at_once=params["at_once"])
+        plan = at_last_try(plan, again=params["again"])
         self.log.info("%s", as_markdown(plan))
         if params["dry_run"]:
             self.log.info("dry run: nothing is started")
             return None
         return plan.to_json()
-
-    def _again(self, day: str, services: Sequence[str], asked_by: str) -> dict[str, str]:
-        runs = FleetRunsHook()
-        failed = [
-            service
-            for service in services
-            if runs.state_if_any(f"rollout_{service}", run_id(day, service)) == "failed"
-        ]
-        return {service: run_id(day, service, again=asked_by) for service in failed}
 
 
 class RotateServices(WaitOperator):
@@ -148,6 +139,19 @@ class RotateServices(WaitOperator):
             raise Refused(f"{len(rotated)} services were rotated. Not so: " + "; ".join(told))
         self.log.info("%s services were rotated", len(rotated))
         return {"rotated": len(rotated)}
+
+
+def _day(asked: str | None, today: date) -> date:
+    """Return the day that a run is of; one that has not come would end the chain of proofs."""
+    if asked is None:
+        return today
+    try:
+        day = date.fromisoformat(asked)
+    except ValueError as error:
+        raise Refused(f"day: there is no {asked}") from error
+    if day > today:
+        raise Refused(f"day: {asked} has not come yet, today is {today}")
+    return day
 
 
 def _is_daily(run: Any) -> bool:

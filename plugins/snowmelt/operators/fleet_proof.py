@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.catalogue.fleet import Fleet
+from include.catalogue.problems import for_nobody
 from include.fleet import RotationPlan
 from snowmelt.catalogue import readable_services, settled_fleet
 from snowmelt.errors import Refused
@@ -55,28 +56,29 @@ class WriteProof(BaseOperator):
 
     def _proof(self, context: Context, fleet: Fleet, plan: RotationPlan, store: Store) -> Proof:
         from include.proof.assemble import assemble
+        from include.proof.link import reasons_in
         from snowmelt.proof.look import findings
 
         services, broken = readable_services()
-        held = context["ti"].xcom_pull(task_ids="rotate", key="held")
-        found = findings(plan, services, held=held or {}, broken=broken, store=store)
-        return assemble(fleet, services, plan, found, self._stamp(context, plan.day, store))
+        before = reasons_in(store.proof(plan.day) or "")  # a run for some services wrote no others
+        held = context["ti"].xcom_pull(task_ids="rotate", key="held") or {}
+        found = findings(plan, services, held={**before, **held}, broken=broken, store=store)
+        notes = for_nobody(fleet, [*services, *broken], date.fromisoformat(plan.day))
+        stamp = self._stamp(context, plan.day, store, [str(note) for note in notes])
+        return assemble(fleet, services, plan, found, stamp)
 
-    def _stamp(self, context: Context, day: str, store: Store) -> Stamp:
-        from include.proof import GateCount, Previous, Run
+    def _stamp(self, context: Context, day: str, store: Store, notes: Sequence[str]) -> Stamp:
+        from include.proof import Run
         from include.proof.assemble import Stamp
+        from include.proof.link import Link, link_to
 
-        run, before = context["dag_run"], [each for each in store.days() if each < day]
-        made: dict[str, Any] = {
-            "run": Run(dag_id=run.dag_id, run_id=run.run_id),
-            "now": datetime.now(UTC).replace(microsecond=0),
-        }
-        last = store.proof(before[-1]) if before else None
-        if last is None:
-            return Stamp(**made)
-        gate = GateCount.model_validate(last["proof"]["gate"]["in_all"])
-        previous = Previous(day=before[-1], hash=last["seal"]["hash"])
-        return Stamp(**made, previous=previous, gate_before=gate)
+        run, last = context["dag_run"], max((e for e in store.days() if e < day), default=None)
+        return Stamp(
+            run=Run(dag_id=run.dag_id, run_id=run.run_id),
+            now=datetime.now(UTC).replace(microsecond=0),
+            link=link_to(last, store.proof(last) or "") if last else Link(),
+            notes=tuple(notes),
+        )
 
     def _write(self, fleet: Fleet, proof: Proof, store: Store) -> str:
         """Write the page first: a day that has a proof has its page too. Returns the hash."""

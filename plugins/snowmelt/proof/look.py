@@ -14,13 +14,13 @@ from include.fleet import RotationPlan, Turn
 from include.front_doors import why_failed
 from include.planner import Facts, SeenVm, parse_name, see
 from include.proof import VmProof
-from include.proof.assemble import FailedRollout, Findings
+from include.proof.findings import FailedRollout, Findings, Try
 from snowmelt.catalogue import clouds_of
 from snowmelt.hooks.fleet_runs import FleetRunsHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.proof.collect import evidence_file
 from snowmelt.proof.store import Store
-from snowmelt.rotation_look import all_states
+from snowmelt.rotation_look import tries
 from snowmelt.why import WHY
 
 
@@ -33,13 +33,11 @@ def findings(
     store: Store,
 ) -> Findings:
     """Return what was found: one look for each OpenNebula, one question for each run."""
-    states = all_states(plan)
     vms = _vms(services)
     evidence = _evidence(vms, store)
     bare = [name for name, seen in vms.items() if any(vm.name not in evidence for vm in seen)]
     return Findings(
-        states=states,
-        failed={t.service: _failed(t) for t in plan.turns if states.get(t.service) == "failed"},
+        tries={turn.service: _tries(plan.day, turn) for turn in (*plan.turns, *plan.others)},
         held=held,
         broken=broken,
         vms=vms,
@@ -48,12 +46,18 @@ def findings(
     )
 
 
-def _failed(turn: Turn) -> FailedRollout:
+def _tries(day: str, turn: Turn) -> list[Try]:
+    return [
+        Try(run_id=name, state=state, failed=_failed(turn, name) if state == "failed" else None)
+        for name, state in tries(day, turn)
+    ]
+
+
+def _failed(turn: Turn, name: str) -> FailedRollout:
     runs = FleetRunsHook()
-    failed = runs.failed_tasks(turn.dag_id, turn.run_id)
+    failed = runs.failed_tasks(turn.dag_id, name)
     told = [
-        (task, runs.pulled(turn.dag_id, turn.run_id, task, WHY, index) or "")
-        for task, index in failed
+        (task, runs.pulled(turn.dag_id, name, task, WHY, index) or "") for task, index in failed
     ]
     return FailedRollout(why=why_failed(told), tasks=tuple(task for task, _ in failed))
 

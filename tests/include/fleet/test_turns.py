@@ -43,12 +43,25 @@ def test_each_service_has_one_turn_by_a_name_that_is_the_same_at_every_try() -> 
     assert names == [turn.run_id for turn in plan(wiki, shop).turns]
 
 
-def test_another_try_of_what_failed_is_a_run_of_its_own() -> None:
-    first = run_id("2026-11-24", "shop", again="manual__1")
+def test_each_attempt_of_a_day_is_a_run_of_its_own() -> None:
+    """They can be found by asking for one after the other."""
+    names = [run_id("2026-11-24", "shop", attempt) for attempt in (1, 2, 3)]
 
-    assert first == run_id("2026-11-24", "shop", again="manual__1")
-    assert first not in (run_id("2026-11-24", "shop"), run_id("2026-11-24", "shop", "manual__2"))
-    assert plan(service(), again={"shop": first}).turns[0].run_id == first
+    assert names == [f"rotation__2026-11-24__shop{end}" for end in ("", "__2", "__3")]
+
+
+def test_a_run_for_some_services_knows_the_turns_of_the_others() -> None:
+    """Only the first are started, and count for a failure budget that is a share."""
+    fleet = Fleet.model_validate({"budgets": {"failures": "50%"}})
+    names = ("a", "b", "c", "d")
+    whole = plan(*(service(name=name) for name in names), fleet=fleet)
+    found = whole.only(["b"], fleet)
+
+    assert [turn.service for turn in found.turns] == ["b"]
+    assert [turn.service for turn in found.others] == ["a", "c", "d"]
+    assert (whole.failures, found.failures) == (2, 1)
+    assert whole.only([], fleet) == whole
+    assert RotationPlan.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
 def test_a_service_that_was_retired_is_not_brought_back() -> None:

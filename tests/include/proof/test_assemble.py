@@ -9,8 +9,10 @@ from include.catalogue.fleet import Fleet
 from include.fleet import Left, RotationPlan, Turn
 from include.planner import SeenVm
 from include.proof import GateCount, Run
-from include.proof.assemble import FailedRollout, Findings, Stamp, assemble
+from include.proof.assemble import Stamp, assemble
 from include.proof.document import Proof
+from include.proof.findings import FailedRollout, Findings, Try
+from include.proof.link import Link
 from tests.include.proof.samples import NOW, vm
 from tests.plugins.snowmelt.kit import service
 
@@ -36,7 +38,20 @@ def seen(name: str, vm_id: int) -> SeenVm:
     )
 
 
-def made(left: tuple[Left, ...] = (), before: GateCount | None = None, **found: Any) -> Proof:
+DONE = Try(run_id="r", state="success")
+QUEUED = Try(run_id="r", state="queued")
+
+
+def failed(*tasks: str, why: str = "w") -> Try:
+    return Try(run_id="r", state="failed", failed=FailedRollout(why=why, tasks=tasks))
+
+
+def made(
+    left: tuple[Left, ...] = (),
+    before: GateCount | None = None,
+    others: tuple[str, ...] = (),
+    **found: Any,
+) -> Proof:
     services = {name: service(name=name, max_age="24h") for name in ("shop", "wiki")}
     plan = RotationPlan(
         day="2026-11-24",
@@ -44,16 +59,16 @@ def made(left: tuple[Left, ...] = (), before: GateCount | None = None, **found: 
         ends=1,
         failures=3,
         turns=tuple(turn(name) for name in services),
+        others=tuple(turn(name) for name in others),
         left=left,
     )
-    stamp = Stamp(run=RUN, now=NOW, gate_before=before or GateCount())
-    return assemble(Fleet(), services, plan, Findings(**{"states": {}, **found}), stamp)
+    stamp = Stamp(run=RUN, now=NOW, link=Link(gate=before or GateCount()))
+    return assemble(Fleet(), services, plan, Findings(**found), stamp)
 
 
 def test_each_service_has_its_outcome() -> None:
     found = made(
-        states={"shop": "failed"},
-        failed={"shop": FailedRollout(why="create_vm: no image", tasks=("canary.create_vm",))},
+        tries={"shop": [failed("canary.create_vm", why="create_vm: no image")]},
         held={"wiki": "the failure budget is spent"},
         broken={"mail": "mail.yaml: name: is missing"},
         left=(Left(service="old", kind="empty", reason="it has no VM", owner="o"),),
@@ -73,7 +88,7 @@ def test_evidence_is_taken_for_the_very_vm_only() -> None:
     """A VM of the same name and another id was made by somebody else."""
     names = ("shop-aaaaaaa-0", "shop-aaaaaaa-1")
     found = made(
-        states={"shop": "success", "wiki": "success"},
+        tries={"shop": [DONE], "wiki": [DONE]},
         vms={"shop": [seen(names[0], 7), seen(names[1], 99)]},
         evidence={name: vm(name, vm_id=7 + n, max_age_s=1) for n, name in enumerate(names)},
     )
@@ -101,8 +116,7 @@ def test_exceptions_stand_with_reason_owner_and_expiry() -> None:
 
 def test_a_gate_that_said_no_to_a_rotation_is_counted() -> None:
     found = made(
-        states={"shop": "failed", "wiki": "success"},
-        failed={"shop": FailedRollout(why="w", tasks=("watch_canary",))},
+        tries={"shop": [failed("watch_canary")], "wiki": [DONE]},
         before=GateCount(asked=10, said_no=1),
     )
 
@@ -113,8 +127,48 @@ def test_a_gate_that_said_no_to_a_rotation_is_counted() -> None:
 
 def test_a_rotation_that_never_got_to_the_gate_says_nothing_about_it() -> None:
     found = made(
-        states={"shop": "failed", "wiki": "queued"},
-        failed={"shop": FailedRollout(why="w", tasks=("others.create_vm",))},
+        tries={"shop": [failed("others.create_vm")], "wiki": [QUEUED]},
     )
 
     assert found.gate.today == GateCount(asked=0, said_no=0)
+
+
+def test_all_tries_of_a_day_count_for_the_gate_and_the_last_for_the_service() -> None:
+    """A later try that goes well shows that the gate was wrong: just then it must not vanish."""
+    second = Try(run_id="r-shop__2", state="success")
+    found = made(tries={"shop": [failed("watch", why="5 % errors"), second], "wiki": [DONE]})
+
+    shop = found.services[0]
+    assert (shop.state, shop.reason) == ("rotated", "not at once: 5 % errors")
+    assert shop.run == Run(dag_id="rollout_shop", run_id="r-shop__2")
+    assert (found.gate.today, found.gate.services) == (GateCount(asked=3, said_no=1), ("shop",))
+    assert found.objections == ()
+
+
+def test_a_service_that_failed_twice_tells_both_reasons() -> None:
+    """The second may be another one."""
+    found = made(tries={"shop": [failed(why="no image"), failed(why="no room")]})
+
+    assert found.services[0].reason == "no image; then again: no room"
+
+
+def test_services_that_a_run_was_not_asked_for_stay_in_the_proof_of_the_day() -> None:
+    """Those that had their rotation, and those that an earlier proof of the day told of."""
+    found = made(
+        others=("ledger", "mail", "never"),
+        tries={"shop": [DONE], "wiki": [DONE], "ledger": [failed(why="no image")]},
+        held={"mail": "the failure budget is spent"},
+    )
+
+    states = {s.name: (s.state, s.reason) for s in found.services if s.state != "rotated"}
+    assert states == {
+        "ledger": ("failed", "no image"),
+        "mail": ("not started", "the failure budget is spent"),
+    }
+
+
+def test_a_service_whose_file_broke_after_its_rotation_is_there_once() -> None:
+    """It was rotated, whatever its file says by now."""
+    found = made(tries={"shop": [DONE], "wiki": [DONE]}, broken={"shop": "shop.yaml: line 1"})
+
+    assert [(s.name, s.state) for s in found.services] == [("shop", "rotated"), ("wiki", "rotated")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -300,9 +300,28 @@ def test_what_failed_today_is_tried_once_more_when_somebody_asks(
 
     (a, b) = planned(world, again=True)["turns"]
 
-    assert a["run_id"].startswith(f"rotation__{today(world)}__a__")
+    assert a["run_id"] == f"rotation__{today(world)}__a__2"
     assert planned(world, again=True)["turns"][0] == a  # the same at every try of that run
     assert b["run_id"] == f"rotation__{today(world)}__b"
+
+
+@pytest.mark.parametrize(
+    ("state", "again", "attempt"),
+    [("success", False, 2), ("success", True, 2), ("failed", False, 2), ("failed", True, 3)],
+)
+def test_a_second_try_is_remembered(
+    world: FakeWorld, catalogue: Catalogue, state: str, again: bool, attempt: int
+) -> None:
+    """What went well then is neither called failed nor rebuilt once more."""
+    catalogue("a")
+    with_vms(world, "a")
+    dag_id, first = key(world, "a")
+    world.runs[dag_id, first] = FakeRun(conf={}, state="failed")
+    world.runs[dag_id, f"{first}__2"] = FakeRun(conf={}, state=state)
+
+    (turn,) = planned(world, again=again)["turns"]
+
+    assert turn["run_id"] == f"{first}__{attempt}"
 
 
 def test_a_rotation_that_began_yesterday_can_be_gone_on_with(
@@ -310,10 +329,38 @@ def test_a_rotation_that_began_yesterday_can_be_gone_on_with(
 ) -> None:
     catalogue("shop")
     with_vms(world, "shop")
+    yesterday = datetime.fromtimestamp(world.clock.now, UTC).date() - timedelta(days=1)
 
-    (turn,) = planned(world, day="2026-11-20")["turns"]
+    (turn,) = planned(world, day=yesterday.isoformat())["turns"]
 
-    assert turn["run_id"] == "rotation__2026-11-20__shop"
+    assert turn["run_id"] == f"rotation__{yesterday}__shop"
+
+
+@pytest.mark.parametrize(
+    ("day", "why"), [("2999-01-01", "has not come yet"), ("2026-02-30", "there is no 2026-02-30")]
+)
+def test_a_day_that_has_not_come_is_refused(
+    world: FakeWorld, catalogue: Catalogue, day: str, why: str
+) -> None:
+    """Its proof would stand in the way of all that come before it."""
+    catalogue("shop")
+    with_vms(world, "shop")
+
+    with pytest.raises(Refused, match=why):
+        planned(world, day=day)
+
+
+def test_an_exception_for_a_service_that_is_not_there_is_told(
+    world: FakeWorld, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The one that was meant is rotated, and somebody has to know."""
+    entry = {"service": "shpo", "reason": "r", "owner": "o", "expires": "2999-01-01"}
+    catalogue("shop", fleet={"exceptions": [entry]})
+    with_vms(world, "shop")
+
+    assert [turn["service"] for turn in planned(world)["turns"]] == ["shop"]
+    told = capsys.readouterr().out
+    assert "exceptions.0.service: no service is called shpo: is shop meant?" in told
 
 
 def test_the_daily_run_spreads_and_one_started_by_hand_does_not(

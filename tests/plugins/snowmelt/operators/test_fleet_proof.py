@@ -19,10 +19,18 @@ from snowmelt.operators.fleet import PlanRotation
 from snowmelt.operators.fleet_proof import WriteProof
 from snowmelt.operators.verify import Verify
 from snowmelt.verify_proof import main
-from tests.plugins.snowmelt.kit import OLD, Ti, planned, run, service, serving, two_old
+from tests.plugins.snowmelt.kit import OLD, Ti, planned, run, service, serving, spec, two_old
 from tests.plugins.snowmelt.world import FakeRun, FakeWorld
 
-DAY = "2026-11-24"
+BEGAN = datetime.now(UTC).date() - timedelta(days=10)
+
+
+def day(number: int) -> str:
+    """Return a day that is past: one that has not come is refused."""
+    return (BEGAN + timedelta(days=number)).isoformat()
+
+
+DAY = day(0)
 RUN_ID = f"rotation__{DAY}__shop"
 ROLLOUT = rollout_id("rollout_shop", RUN_ID)
 NAMES = [f"shop-{ROLLOUT}-{slot}" for slot in (0, 1)]
@@ -84,12 +92,20 @@ def rebuilt(world: FakeWorld) -> None:
     world.runs["rollout_shop", RUN_ID] = FakeRun(conf={}, state="success")
 
 
-def context(world: FakeWorld, day: str = DAY, held: Any = None, **params: Any) -> Any:
+def rotated(world: FakeWorld, when: str, service: str = "shop", **changes: Any) -> FakeRun:
+    """Let the rotation of a service on a day have ended, well unless *changes* say otherwise."""
+    run_id = f"rotation__{when}__{service}"
+    made = FakeRun(**{"conf": {}, "state": "success", **changes})
+    world.runs[f"rollout_{service}", run_id] = made
+    return made
+
+
+def context(world: FakeWorld, when: str = DAY, held: Any = None, **params: Any) -> Any:
     asked: dict[str, Any] = {
         "services": None,
         "spread": None,
         "again": False,
-        "day": day,
+        "day": when,
         "dry_run": False,
     }
     asked.update(failures=None, at_once=None)
@@ -99,14 +115,14 @@ def context(world: FakeWorld, day: str = DAY, held: Any = None, **params: Any) -
     return {"ti": ti, "params": {**asked, **params}, "dag_run": dag_run}
 
 
-def prove(world: FakeWorld, day: str = DAY, held: Any = None) -> Any:
-    ctx = context(world, day, held)
+def prove(world: FakeWorld, when: str = DAY, held: Any = None, **params: Any) -> Any:
+    ctx = context(world, when, held, **params)
     plan = PlanRotation(task_id="plan").execute(ctx)
     return WriteProof(task_id="write_proof", plan=plan).execute(ctx)
 
 
-def written(store: Path, day: str = DAY) -> dict[str, Any]:
-    file: dict[str, Any] = json.loads((store / f"proof/{day}.json").read_text())
+def written(store: Path, when: str = DAY) -> dict[str, Any]:
+    file: dict[str, Any] = json.loads((store / f"proof/{when}.json").read_text())
     return file
 
 
@@ -136,20 +152,20 @@ def test_the_chain_is_checked_offline(
     world: FakeWorld, store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rebuilt(world)
-    for day in ("2026-11-24", "2026-11-25", "2026-11-26"):
-        world.runs["rollout_shop", f"rotation__{day}__shop"] = FakeRun(conf={}, state="success")
-        prove(world, day)
+    for number in range(3):
+        rotated(world, day(number))
+        prove(world, day(number))
     capsys.readouterr()
 
     assert main([str(store / "proof")]) == 0
     told = capsys.readouterr().out
-    assert "3 days, 2026-11-24 to 2026-11-26: nothing was altered" in told
+    assert f"3 days, {DAY} to {day(2)}: nothing was altered" in told
 
-    file = store / "proof/2026-11-25.json"
+    file = store / f"proof/{day(1)}.json"
     file.write_text(file.read_text().replace('"vm_id": 2', '"vm_id": 9'))
     assert main([str(store / "proof")]) == 1
     told = capsys.readouterr().out
-    assert f"altered: 2026-11-25: vms/{NAMES[0]} was altered" in told
+    assert f"altered: {day(1)}: vms/{NAMES[0]} was altered" in told
     assert "1 of them are not as written" in told
 
 
@@ -239,26 +255,25 @@ def test_a_later_try_writes_the_same_day_anew_and_no_day_that_another_is_chained
     rebuilt(world)
     prove(world)
     prove(world)
-    world.runs["rollout_shop", "rotation__2026-11-25__shop"] = FakeRun(conf={}, state="success")
-    prove(world, "2026-11-25")
+    rotated(world, day(1))
+    prove(world, day(1))
 
-    with pytest.raises(Refused, match="stands: 2026-11-25 is chained to it"):
+    with pytest.raises(Refused, match=f"stands: {day(1)} is chained to it"):
         prove(world)
     assert main([str(store / "proof")]) == 0
-    assert written(store, "2026-11-25")["proof"]["gate"]["in_all"] == {"asked": 2, "said_no": 0}
+    assert written(store, day(1))["proof"]["gate"]["in_all"] == {"asked": 2, "said_no": 0}
 
 
 def test_the_store_does_not_grow(world: FakeWorld, store: Path, tmp_path: Path) -> None:
     rebuilt(world)
     (tmp_path / "fleet.yaml").write_text("proof: {keep: 2d}")
     (store / "evidence/shop/zzzzzzz.json").write_text("{}")
-    for number in range(20, 28):
-        day = f"2026-11-{number}"
-        world.runs["rollout_shop", f"rotation__{day}__shop"] = FakeRun(conf={}, state="success")
-        prove(world, day)
+    for number in range(8):
+        rotated(world, day(number))
+        prove(world, day(number))
 
     days = sorted(path.stem for path in (store / "proof").glob("*.json"))
-    assert days == ["2026-11-25", "2026-11-26", "2026-11-27"]
+    assert days == [day(5), day(6), day(7)]
     assert len(list((store / "proof").glob("*.html"))) == 3
     assert [path.name for path in (store / "evidence/shop").iterdir()] == [f"{ROLLOUT}.json"]
     assert main([str(store / "proof")]) == 0
@@ -273,3 +288,98 @@ def test_a_dry_run_proves_nothing(world: FakeWorld, store: Path) -> None:
 def test_a_run_whose_plan_failed_has_no_proof_and_fails(world: FakeWorld, store: Path) -> None:
     with pytest.raises(Refused, match="there is no plan"):
         WriteProof(task_id="t", plan=None).execute(context(world))
+
+
+def test_a_run_for_one_service_keeps_what_the_day_told_of_the_others(
+    world: FakeWorld, store: Path, tmp_path: Path
+) -> None:
+    """A failure, one that was not started, and an exception: none vanishes by it."""
+    two_old(world)
+    for name in ("ledger", "mail", "wiki"):
+        entry = service(name=name).model_dump(mode="json")
+        (tmp_path / f"services/{name}.yaml").write_text(yaml.safe_dump(entry))
+        serving(world, f"{name}-{OLD}-0")
+    until = {"service": "shop", "reason": "closing", "owner": "o", "expires": "2999-01-01"}
+    (tmp_path / "fleet.yaml").write_text(yaml.safe_dump({"exceptions": [until]}))
+    rotated(world, DAY, "ledger", state="failed", tasks={"others.create_vm": "failed"})
+    with pytest.raises(Refused):
+        prove(world, held={"mail": "the failure budget is spent"})
+
+    rotated(world, DAY, "wiki")
+    with pytest.raises(Refused, match="ledger: failed"):
+        prove(world, services=["wiki"])
+
+    proof = written(store)["proof"]
+    assert {s["name"]: s["state"] for s in proof["services"]} == {
+        "ledger": "failed",
+        "mail": "not started",
+        "shop": "left out",
+        "wiki": "rotated",
+    }
+    assert "mail: not started: the failure budget is spent" in proof["objections"]
+    assert [e["service"] for e in proof["exceptions"]] == ["shop"]
+
+
+def test_a_run_for_one_service_on_a_day_without_others_is_about_that_one(
+    world: FakeWorld, store: Path, tmp_path: Path
+) -> None:
+    """The others have not been asked for: no failure."""
+    rebuilt(world)
+    entry = service(name="wiki").model_dump(mode="json")
+    (tmp_path / "services/wiki.yaml").write_text(yaml.safe_dump(entry))
+    world.add_vm(spec(f"wiki-{OLD}-0", "1.0"), phase="running")
+    with pytest.raises(Refused, match=r"wiki-\S+ has no evidence"):
+        prove(world, services=["shop"])
+
+    assert [s["name"] for s in written(store)["proof"]["services"]] == ["shop"]
+
+
+def test_a_proof_that_is_written_again_after_a_second_try_knows_both(
+    world: FakeWorld, store: Path
+) -> None:
+    """Also by the night's own task, cleared: its plan is from before."""
+    rebuilt(world)
+    ctx = context(world)
+    first = rotated(world, DAY, state="failed", tasks={"watch_canary": "failed"})
+    first.pushed["watch_canary", -1, "why"] = "5 % errors"
+    plan = PlanRotation(task_id="plan").execute(ctx)
+    world.runs["rollout_shop", f"{RUN_ID}__2"] = FakeRun(conf={}, state="success")
+
+    WriteProof(task_id="write_proof", plan=plan).execute(ctx)
+
+    proof = written(store)["proof"]
+    (shop,) = proof["services"]
+    assert (shop["state"], shop["run"]["run_id"]) == ("rotated", f"{RUN_ID}__2")
+    assert shop["reason"] == "not at once: watch_canary: 5 % errors"
+    assert proof["gate"]["today"] == {"asked": 2, "said_no": 1}
+
+
+def test_a_spoilt_proof_of_yesterday_does_not_cost_todays(
+    world: FakeWorld, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told by today's, and the check names yesterday's."""
+    rebuilt(world)
+    prove(world)
+    (store / f"proof/{DAY}.json").write_bytes(b'{"proof": "\xff')
+    rotated(world, day(1))
+
+    with pytest.raises(Refused, match=f"the proof of {DAY} is none any more"):
+        prove(world, day(1))
+
+    assert written(store, day(1))["proof"]["previous"]["day"] == DAY
+    capsys.readouterr()
+    assert main([str(store / "proof")]) == 1
+    told = capsys.readouterr().out
+    assert [line.split(": ")[:2] for line in told.splitlines()[:-2]] == [["altered", DAY]]
+
+
+def test_an_exception_for_a_service_that_is_not_there_makes_the_day_a_bad_one(
+    world: FakeWorld, store: Path, tmp_path: Path
+) -> None:
+    """Somebody's service was rebuilt that was to be left alone."""
+    rebuilt(world)
+    entry = {"service": "shpo", "reason": "closing", "owner": "o", "expires": "2999-01-01"}
+    (tmp_path / "fleet.yaml").write_text(yaml.safe_dump({"exceptions": [entry]}))
+
+    with pytest.raises(Refused, match="no service is called shpo: is shop meant"):
+        prove(world)
