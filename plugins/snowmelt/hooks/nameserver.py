@@ -98,13 +98,14 @@ class NameServerHook(ConnectedHook):
         """Remove a name and the pointer back to it; only what points to each other is touched.
 
         *address* None: the addresses that the name has now, and every pointer to it that our
-        reverse zones hold.
+        reverse zones hold. An address of no reverse zone of ours has no pointer that we could see.
         """
         addresses = {address} if address else {*self.lookup(fqdn), *self._pointed_from(fqdn)}
         outcomes = []
         for each in sorted(addresses):
             pointer = dns.reversename.from_address(each)
-            outcomes.append(self._remove(pointer, "PTR", str(_absolute(fqdn))))
+            if self._zone_of(pointer) is not None:
+                outcomes.append(self._remove(pointer, "PTR", str(_absolute(fqdn))))
             outcomes.append(self._remove(_absolute(fqdn), _kind(each), each))
         return Outcome.REMOVED if Outcome.REMOVED in outcomes else Outcome.UNCHANGED
 
@@ -119,14 +120,19 @@ class NameServerHook(ConnectedHook):
         return tuple(name.rstrip(".") for name in pointers)
 
     def addresses(self, zone: str) -> tuple[Address, ...]:
-        """Return every name of a zone with its address, by zone transfer; a reverse zone too."""
+        """Return every name of a zone with its address, by zone transfer; a reverse zone too.
+
+        Pointers of names that stand for no address (RFC 2317, RFC 6763) are left out.
+        """
         found = []
         for name, ttl, rdata in self._transfer(zone).iterate_rdatas():
             if rdata.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
                 found.append(Address(fqdn=_text(name), address=rdata.to_text(), ttl=ttl))
             elif isinstance(rdata, PTR):
-                address = dns.reversename.to_address(name)
-                found.append(Address(fqdn=_text(rdata.target), address=address, ttl=ttl))
+                found += [
+                    Address(fqdn=_text(rdata.target), address=address, ttl=ttl)
+                    for address in _reversed(name)
+                ]
         return tuple(sorted(found, key=lambda entry: (entry.fqdn, entry.address)))
 
     def _ensure(self, name: dns.name.Name, ttl: int, kind: str, value: str) -> Outcome:
@@ -148,10 +154,11 @@ class NameServerHook(ConnectedHook):
         return Outcome.CREATED
 
     def _remove(self, name: dns.name.Name, kind: str, value: str) -> Outcome:
-        if value not in self._values(name, kind):
+        seen = self._values(name, kind)
+        if value not in seen:
             return Outcome.UNCHANGED
         update = self._update(name)
-        update.present(name, kind, value)
+        update.present(name, kind, *seen)  # this prerequisite is of all values together, or fails
         update.delete(name, kind, value)
         self._send(update, f"delete {_text(name)} {kind} {value}")
         return Outcome.REMOVED
@@ -187,11 +194,14 @@ class NameServerHook(ConnectedHook):
         return zone
 
     def _update(self, name: dns.name.Name) -> dns.update.UpdateMessage:
-        zones = (_absolute(zone) for zone in self.zones)
-        ours = max((zone for zone in zones if name.is_subdomain(zone)), key=len, default=None)
+        ours = self._zone_of(name)
         if ours is None:
             raise Missing(f"{_text(name)} is in none of our zones: {', '.join(self.zones)}")
         return dns.update.UpdateMessage(ours, keyring=self._keyring)
+
+    def _zone_of(self, name: dns.name.Name) -> dns.name.Name | None:
+        zones = (_absolute(zone) for zone in self.zones)
+        return max((zone for zone in zones if name.is_subdomain(zone)), key=len, default=None)
 
     def _send(self, update: dns.update.UpdateMessage, what: str) -> None:
         _check(self._tcp(update, what), what)
@@ -247,6 +257,14 @@ def _absolute(fqdn: str) -> dns.name.Name:
 
 def _text(name: dns.name.Name) -> str:
     return str(name).rstrip(".").lower()
+
+
+def _reversed(name: dns.name.Name) -> tuple[str, ...]:
+    """Return the address that a name of a reverse zone stands for; people put others there too."""
+    try:
+        return (dns.reversename.to_address(name),)
+    except dns.exception.SyntaxError:
+        return ()
 
 
 def _kind(address: str) -> str:

@@ -196,6 +196,30 @@ def test_a_zone_lists_its_addresses_and_a_reverse_zone_its_pointers(
     assert hook.addresses("0.18.198.in-addr.arpa") == (ours,)
 
 
+@pytest.mark.parametrize("label", ["lb._dns-sd._udp", "5.0-127", "7.7", "many"])
+def test_pointers_of_names_that_stand_for_no_address_are_left_out(
+    hook: NameServerHook, label: str
+) -> None:
+    """Of a service (RFC 6763), of a delegated part (RFC 2317): one of them blinds no audit."""
+    hook.ensure_address(NAME, "198.18.0.101", 45)
+    hook._ensure(_absolute(f"{label}.0.18.198.in-addr.arpa"), 30, "PTR", f"{NAME}.")
+
+    assert [each.address for each in hook.addresses("0.18.198.in-addr.arpa")] == ["198.18.0.101"]
+    assert hook.remove_address(NAME, None) is Outcome.REMOVED
+
+
+def test_an_address_outside_our_reverse_zones_is_taken_off_a_name(hook: NameServerHook) -> None:
+    """The server has no such zone and would refuse to answer for the pointer."""
+    hook.ensure_address(NAME, "198.18.0.101", 30)
+    update = hook._update(_absolute(NAME))
+    update.add(_absolute(NAME), 30, "A", "10.9.9.9")
+    hook._send(update, "add by hand")
+
+    assert hook.remove_address(NAME, "10.9.9.9") is Outcome.REMOVED
+    assert hook.lookup(NAME) == ("198.18.0.101",)
+    assert hook.reverse("198.18.0.101") == (NAME,)
+
+
 def test_a_name_outside_our_zones_is_missing_a_zone(hook: NameServerHook) -> None:
     """Nothing is sent."""
     with pytest.raises(Missing, match="none of our zones"):
