@@ -47,8 +47,10 @@ def test_nothing_is_mended_before_the_brake_let_it(dag: DAG) -> None:
     assert above["heal"] == {"audit", "brake", "repair"}
 
 
-def test_a_skipped_repair_does_not_turn_the_run_red(dag: DAG) -> None:
-    assert dag.get_task("heal").trigger_rule == "none_failed"
+def test_a_run_ends_with_what_turns_it_red(dag: DAG) -> None:
+    """Else the state of a run would be that of `heal` alone."""
+    assert [task.task_id for task in dag.leaves] == ["mended"]
+    assert dag.get_task("mended").upstream_task_ids == {"repair", "heal"}
 
 
 def test_every_task_is_retried_and_says_why_it_failed(dag: DAG) -> None:

@@ -11,6 +11,7 @@ from airflow.models import DagRun
 from airflow.sdk import DAG
 from airflow.utils.session import create_session
 
+from snowmelt.errors import Conflict, Unreachable
 from snowmelt.hooks.audit_memory import AuditMemoryHook
 from snowmelt.hooks.dag_runs import DagRunsHook
 from tests.dags.conftest import DAGS, Catalogue
@@ -19,7 +20,7 @@ from tests.plugins.snowmelt.world import FakeWorld
 
 # Airflow's own in-process API server warns of what is to come in its libraries
 pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.filterwarnings("ignore")]
-ORPHAN = "shop-q2w4e7r-0.lab.test"
+ORPHAN = f"shop-{OLD}-5.lab.test"
 
 
 @pytest.fixture
@@ -55,7 +56,10 @@ def test_a_preview_is_green_and_changes_nothing(world: FakeWorld, dag: DAG) -> N
     state, tasks = run(dag)
 
     assert state == "success"
-    assert tasks == {"audit": "success", "brake": "success", "repair": "skipped", "heal": "skipped"}
+    assert tasks == {
+        **dict.fromkeys(("audit", "brake", "mended"), "success"),
+        **dict.fromkeys(("repair", "heal"), "skipped"),
+    }
     assert world.story == []
 
 
@@ -78,5 +82,30 @@ def test_the_brake_turns_the_run_red_before_anything_is_done(world: FakeWorld, d
 
     assert state == "failed"
     assert tasks["brake"] == "failed"
-    assert tasks["repair"] == tasks["heal"] == "upstream_failed"
+    assert tasks["repair"] == tasks["heal"] == tasks["mended"] == "upstream_failed"
+    assert world.story == []
+
+
+def test_what_cannot_be_mended_turns_the_run_red_and_the_dead_are_healed(
+    world: FakeWorld, dag: DAG
+) -> None:
+    """One hand-made thing in one place must not keep a whole fleet from getting new VMs."""
+    world.fail("deactivate", Conflict("not yours"))
+    state, tasks = run(dag, repair=True, grace=0)
+
+    assert state == "failed"
+    assert tasks["repair"] == "failed"
+    assert tasks["heal"] == "success"
+    with create_session() as session:
+        assert session.query(DagRun).filter_by(dag_id="rollout_shop", state="queued").count() == 1
+
+
+def test_an_audit_that_failed_heals_nothing(world: FakeWorld, dag: DAG) -> None:
+    """A system that was away for a moment may be there again when the others would act."""
+    world.fail("vms", Unreachable("connection refused"))
+    state, tasks = run(dag, repair=True, grace=0)
+
+    assert state == "failed"
+    assert tasks["audit"] == "failed"
+    assert tasks["heal"] == "upstream_failed"
     assert world.story == []

@@ -72,12 +72,21 @@ class _AuditOperator(BaseOperator):
             memory=remember(memory, findings, rollouts(views), now),
         )
 
+    def for_change(self, context: Context) -> Audit:
+        """Look before something is changed; not without being asked, nor when the brake asks."""
+        if not context["params"]["repair"]:
+            raise AirflowSkipException("preview: nothing is changed")
+        found = self.audit(context)
+        if found.question:
+            raise Refused(found.question)
+        return found
+
 
 class AuditFleet(_AuditOperator):
     """Read all systems once and print what does not fit, with what a repair would do about it.
 
     Returns {"findings": […], "total": how many, "question": "" or what the brake asks,
-    "heal": {service: parameters of its rollout}}.
+    "heal": {service: parameters of the rollout that would be started}}.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -113,11 +122,7 @@ class RepairFleet(_AuditOperator):
     """Mend what is safely ours, on a fresh look: an old decision is never carried out."""
 
     def execute(self, context: Context) -> list[str]:
-        if not context["params"]["repair"]:
-            raise AirflowSkipException("preview: nothing is changed")
-        found = self.audit(context)
-        if found.question:
-            raise Refused(found.question)
+        found = self.for_change(context)
         done, failed = list[str](), list[SnowmeltError]()
         for each in found.judged:
             if each.safe and each.finding.act in MENDS:
@@ -141,22 +146,17 @@ class RepairFleet(_AuditOperator):
             done.append(what)
 
 
-class HealFleet(BaseOperator):
+class HealFleet(_AuditOperator):
     """Start a rollout of each service that has something broken, one for each audit.
 
-    It does not wait for them: each is a run of its own, with its own way back.
+    On a fresh look too: a slot that was broken yesterday may hold a whole VM by now. It does not
+    wait for them: each is a run of its own, with its own way back.
     """
 
-    template_fields: Sequence[str] = ("audit",)
-
-    def __init__(self, *, audit: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.audit = audit
-
     def execute(self, context: Context) -> list[str]:
-        wanted: dict[str, dict[str, Any]] = self.audit["heal"]
-        if not (wanted and context["params"]["repair"]):
-            raise AirflowSkipException("nothing to heal, or only a preview")
+        wanted = heal(self.for_change(context).judged)
+        if not wanted:
+            raise AirflowSkipException("nothing to heal")
         started, failed = list[str](), list[SnowmeltError]()
         for service, params in wanted.items():
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -49,8 +50,8 @@ def repair(**params: Any) -> list[str]:
     return RepairFleet(task_id="repair").execute(asked(**params))
 
 
-def heal(found: dict[str, Any], **params: Any) -> list[str]:
-    return HealFleet(task_id="heal", audit=found).execute(asked(**params))
+def heal(**params: Any) -> list[str]:
+    return HealFleet(task_id="heal").execute(asked(**params))
 
 
 def know(world: FakeWorld, *rollouts: str) -> None:
@@ -229,7 +230,7 @@ def test_without_being_asked_nothing_is_repaired(world: FakeWorld) -> None:
     with pytest.raises(AirflowSkipException, match="preview"):
         repair(repair=False)
     with pytest.raises(AirflowSkipException):
-        heal({"heal": {"shop": {}}}, repair=False)
+        heal(repair=False)
     assert world.everything() == before
     assert not world.runs
 
@@ -372,7 +373,7 @@ def test_a_dead_vm_is_healed_by_a_rollout_that_keeps_the_others(world: FakeWorld
     found = audit()
     Brake(task_id="brake", audit=found).execute(asked())
 
-    assert heal(found) == ["rollout_shop"]
+    assert heal() == ["rollout_shop"]
     (run,) = world.runs.values()
     assert run.conf["replace"] == "none"
     assert SECOND in run.conf["reason"]
@@ -397,32 +398,62 @@ def test_the_rollout_of_a_healing_replaces_that_vm_and_no_other(world: FakeWorld
     assert [vm["name"] for vm in plan["kept"]] == [FIRST]
 
 
-def test_healing_twice_starts_one_rollout(world: FakeWorld) -> None:
+@pytest.mark.parametrize("state", ["queued", "success"])
+def test_healing_twice_starts_one_rollout(world: FakeWorld, state: str) -> None:
+    """Also when the first one has ended, and something is broken again: the next audit's turn."""
     two_old(world)
     world.vms[1].phase = "unknown"
-    found = audit()
+    heal()
+    world.runs["rollout_shop", "audit__manual__7"].state = state
+    with suppress(AirflowSkipException):
+        heal()
 
-    assert heal(found) == heal(found) == ["rollout_shop"]
     assert list(world.runs) == [("rollout_shop", "audit__manual__7")]
 
 
 def test_a_rollout_that_began_meanwhile_is_not_followed_by_another(world: FakeWorld) -> None:
     two_old(world)
     world.vms[1].phase = "unknown"
-    found = audit()
     world.runs["rollout_shop", "x"] = FakeRun(conf={})
 
-    assert heal(found) == []
+    with pytest.raises(AirflowSkipException):
+        heal()
     assert len(world.runs) == 1
 
 
-def test_a_service_that_cannot_be_healed_does_not_stop_the_others(world: FakeWorld) -> None:
-    world.fail("ensure_run", Refused("rollout_a is paused"))
-    found = {"heal": {name: {"reason": "x"} for name in ("a", "b")}}
+def test_what_has_become_whole_since_the_audit_is_not_replaced(world: FakeWorld) -> None:
+    """A task that is cleared the next day finds another VM in the slot that was named."""
+    two_old(world)
+    world.nodes.discard(f"{SECOND}.lab.test")
+    assert audit()["heal"]["shop"]["slots"] == [1]
+    world.nodes.add(f"{SECOND}.lab.test")
+
+    with pytest.raises(AirflowSkipException):
+        heal()
+    assert not world.runs
+
+
+def test_nothing_is_healed_when_the_brake_would_ask_by_now(world: FakeWorld) -> None:
+    two_old(world)
+    world.vms[0].phase = world.vms[1].phase = "unknown"
+
+    with pytest.raises(Refused, match="Nothing is mended"):
+        heal(max_down=20)
+    assert not world.runs
+
+
+def test_a_service_that_cannot_be_healed_does_not_stop_the_others(
+    world: FakeWorld, catalogue: dict[str, Service]
+) -> None:
+    two_old(world)
+    world.vms[1].phase = "unknown"
+    catalogue["blog"] = service(name="blog", balancer=None, monitoring=None)
+    world.add_vm(spec("blog-q2w4e7r-0", "1.0")).phase = "unknown"
+    world.fail("ensure_run", Refused("rollout_blog is paused"))
 
     with pytest.raises(Refused, match="paused"):
-        heal(found)
-    assert [dag for dag, _ in world.runs] == ["rollout_b"]
+        heal()
+    assert [dag for dag, _ in world.runs] == ["rollout_shop"]
 
 
 def test_many_dead_vms_stop_everything_and_ask(world: FakeWorld) -> None:
