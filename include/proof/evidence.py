@@ -77,21 +77,23 @@ class _Maker:
             certificate=certificates.get(new.fqdn),
             puppet=_puppet(report) if report else None,
             monitoring=_monitoring(health) if health else None,
-            balancer=self._balancer(new.name, old.name if old else ""),
+            balancer=self._balancer(new.name, old.name if old else None),
             differences=tuple(self.seen.differences.get(new.name, ())),
             compared=new.name in self.seen.differences,
         )
 
-    def _balancer(self, new: str, old: str) -> BalancerProof | None:
+    def _balancer(self, new: str, old: str | None) -> BalancerProof | None:
         member = next((m for m in self.facts.members if m.name == new), None)
         if member is None:
             return None
-        left = self.seen.left.get(old)
+        left = self.seen.left.get(old) if old else None
+        # an old VM that was gone before it could tell is not one that failed nobody
+        before = self.seen.failures.get(old) if old else 0
         return BalancerProof(
             pool=member.pool,
             joined=_since(member, self.now),
             predecessor_left=datetime.fromisoformat(left) if left else None,
-            client_failures=member.errors + self.seen.failures.get(old, 0),
+            client_failures=None if before is None else member.errors + before,
         )
 
 

@@ -121,8 +121,10 @@ def _balancer(vm: VmProof) -> str:
         return ""
     times = [("joined", vm.balancer.joined), ("predecessor left", vm.balancer.predecessor_left)]
     told = [f"{what} {_time(when)}" for what, when in times if when]
-    if vm.balancer.client_failures is not None:
-        count = vm.balancer.client_failures
+    count = vm.balancer.client_failures
+    if count is None:
+        told.append(_dim("client failures not counted"))
+    else:
         told.append(_mark(f"{count} client failures", good=not count))
     return "<br>".join(told)
 

@@ -53,8 +53,10 @@ def _differences(service: Service, new: NewVm, old: OldVm) -> list[str] | None:
         return None
     if not (old.fqdn in facts and new.fqdn in facts):
         return None
-    if not _configured(service, facts[new.fqdn]):
-        log.warning("%s has not told yet what came of its Puppet run: not compared", new.name)
+    if facts[old.fqdn].get(INVENTORY) is None or not _configured(service, facts[new.fqdn]):
+        log.warning(
+            "%s and %s have not both told what is installed: not compared", old.name, new.name
+        )
         return None
     found = [str(each) for each in compare(facts[old.fqdn], facts[new.fqdn])]
     for each in found:
@@ -64,8 +66,7 @@ def _differences(service: Service, new: NewVm, old: OldVm) -> list[str] | None:
 
 def _configured(service: Service, facts: Mapping[str, Any]) -> bool:
     """Whether a VM's inventory is from after its first Puppet run, which installs its release."""
-    inventory = facts.get(INVENTORY)
-    return inventory is None or service.package.name in inventory.get("packages", {})
+    return service.package.name in (facts.get(INVENTORY) or {}).get("packages", {})
 
 
 def write_evidence(

@@ -58,7 +58,7 @@ def write_service(folder: Path, **changes: Any) -> None:
     (folder / "shop.yaml").write_text(yaml.safe_dump(entry))
 
 
-def rebuilt(world: FakeWorld) -> None:
+def rebuilt(world: FakeWorld, counted: bool = True) -> None:
     """Let the rotation of `shop` have ended well, as far as its `verify`."""
     old = two_old(world)
     rollout = planned(service(), rollout=ROLLOUT)
@@ -76,7 +76,7 @@ def rebuilt(world: FakeWorld) -> None:
             "name": f"shop-{OLD}-{slot}",
             "left": "2026-11-24T02:00:00+00:00",
             "differences": {NAMES[slot]: ["package nmap 7.93: on the old VM only"]},
-            "failures": slot,
+            **({"failures": slot} if counted else {}),
         }
         for slot in (0, 1)
     ]
@@ -146,6 +146,16 @@ def test_each_vm_is_proved_by_the_evidence_of_its_rollout(world: FakeWorld, stor
     assert [vm["balancer"]["client_failures"] for vm in (first, second)] == [0, 1]
     assert proof["objections"] == []
     assert [(s["name"], s["state"]) for s in proof["services"]] == [("shop", "rotated")]
+
+
+def test_failures_that_nobody_counted_are_not_none(world: FakeWorld, store: Path) -> None:
+    """Who was killed after it removed the old VM finds no count any more: 0 would be a lie."""
+    rebuilt(world, counted=False)
+    prove(world)
+
+    pools = [vm["balancer"] for vm in written(store)["proof"]["vms"]]
+    assert [pool["client_failures"] for pool in pools] == [None, None]
+    assert "client failures not counted" in (store / f"proof/{DAY}.html").read_text()
 
 
 def test_the_chain_is_checked_offline(

@@ -321,6 +321,20 @@ def test_a_new_vm_that_told_nothing_since_its_puppet_run_is_not_compared(world: 
     assert "differences" not in run(leave(rollout))
 
 
+@pytest.mark.parametrize("silent", [(0,), (1,), (0, 1)])
+def test_vms_that_do_not_both_tell_what_is_installed_are_not_compared(
+    world: FakeWorld, silent: tuple[int, ...]
+) -> None:
+    """Nothing would pass for no differences."""
+    rollout = switched(world)
+    run(drain(rollout))
+    for number, name in enumerate((FIRST_OLD, vm_of(rollout, "new")["name"])):
+        told = {"snowmelt_inventory": {"packages": {"shop-app": "1.1"}}}
+        world.facts[f"{name}.lab.test"] = {"timezone": "UTC"} | ({} if number in silent else told)
+
+    assert "differences" not in run(leave(rollout))
+
+
 def test_a_puppetdb_that_is_away_does_not_keep_a_vm_from_leaving(world: FakeWorld) -> None:
     rollout = switched(world)
     run(drain(rollout))
