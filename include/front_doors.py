@@ -5,7 +5,7 @@ A front door is a form for one verb. It decides nothing about VMs: that is the r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ class FrontDoor:
     fields: tuple[str, ...]
     asks: Callable[[Asked], dict[str, Any]]
     to_last_good: bool = False  # the release is looked up, not asked
+    of_one_vm: bool = False  # so is its slot: the VM has to be there
 
 
 def _deploy(asked: Asked) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def _scale(asked: Asked) -> dict[str, Any]:
     return {"replicas": asked["replicas"], "replace": "none"}
 
 
-def _roll_back(asked: Asked) -> dict[str, Any]:
+def _nothing_more(asked: Asked) -> dict[str, Any]:
     return {}
 
 
@@ -49,11 +50,7 @@ def _retire(asked: Asked) -> dict[str, Any]:
             f"to retire {asked['service']}, write its name into `confirm` too;"
             f" there is {asked['confirm']!r}"
         )
-    return {"replicas": 0}
-
-
-def _replace(asked: Asked) -> dict[str, Any]:
-    return {"slots": [slot_of(asked["service"], asked["vm"])]}
+    return {"replicas": 0, "force": True}  # what limits would ask for, the name has said
 
 
 _DOORS = (
@@ -73,7 +70,7 @@ _DOORS = (
         dag_id="roll_back_release",
         does="Bring a service back to the last release that was good before the one it has.",
         fields=(),
-        asks=_roll_back,
+        asks=_nothing_more,
         to_last_good=True,
     ),
     FrontDoor(
@@ -86,7 +83,8 @@ _DOORS = (
         dag_id="replace_vm",
         does="Replace one VM of a service by a new one at the same release.",
         fields=("vm",),
-        asks=_replace,
+        asks=_nothing_more,
+        of_one_vm=True,
     ),
 )
 FRONT_DOORS = {door.dag_id: door for door in _DOORS}
@@ -111,16 +109,20 @@ def child_run(dag_id: str, run_id: str) -> str:
     return f"{dag_id}__{run_id}"
 
 
-def slot_of(service: str, vm: str) -> int:
-    """Return the slot that *vm* means: "2", or the name of the VM that fills it."""
-    if vm.isascii() and vm.isdigit():
+def slot_of(service: str, vm: str, there: Collection[str]) -> int:
+    """Return the slot that *vm* means: "2", or the name of the VM that fills it.
+
+    *there* are the names of the service's VMs. A name of last night means nobody's slot: the VM
+    that fills it now is another, and well.
+    """
+    slots = {name: parsed.slot for name in there if (parsed := parse_name(name))}
+    short = vm.partition(".")[0]
+    if short in slots:
+        return slots[short]
+    if vm.isascii() and vm.isdigit() and int(vm) in slots.values():
         return int(vm)
-    name = parse_name(vm.partition(".")[0])
-    if name is None:
-        raise ValueError(f"{vm} is neither a slot nor a VM's name, such as {service}-k3f7x2q-0")
-    if name.service != service:
-        raise ValueError(f"{vm} is a VM of {name.service}, not of {service}")
-    return name.slot
+    told = ", ".join(sorted(slots)) or "no VM"
+    raise ValueError(f"{service} has no VM {vm}: there is {told}")
 
 
 def planned_verdict(run: DagRun) -> Verdict:

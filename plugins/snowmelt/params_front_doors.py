@@ -57,6 +57,7 @@ def _fields() -> dict[str, Param]:
             type="string",
             maxLength=253,
             title="VM",
-            description="Its name, such as shop-k3f7x2q-0, or the slot that it fills, such as 0.",
+            description="Its name now, such as shop-k3f7x2q-0, or the slot that it fills, such as"
+            " 0.",
         ),
     }

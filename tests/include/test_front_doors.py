@@ -13,6 +13,7 @@ from include.front_doors import (
     end_verdict,
     planned_verdict,
     rollout_conf,
+    slot_of,
     why_failed,
 )
 
@@ -30,10 +31,8 @@ def conf(door: str, **asked: Any) -> dict[str, Any]:
          {"release": "1.1", "replace": "all"}),
         ("scale_service", {"replicas": 4}, {"replicas": 4, "replace": "none"}),
         ("roll_back_release", {}, {}),
-        ("retire_service", {"confirm": "shop"}, {"replicas": 0}),
-        ("replace_vm", {"vm": "2"}, {"slots": [2]}),
-        ("replace_vm", {"vm": "shop-k3f7x2q-1"}, {"slots": [1]}),
-        ("replace_vm", {"vm": "shop-k3f7x2q-1.lab.test"}, {"slots": [1]}),
+        ("retire_service", {"confirm": "shop"}, {"replicas": 0, "force": True}),
+        ("replace_vm", {"vm": "2"}, {}),
     ],
 )  # fmt: skip
 def test_a_door_asks_for(door: str, asked: dict[str, Any], asks: dict[str, Any]) -> None:
@@ -45,18 +44,31 @@ def test_a_door_asks_for(door: str, asked: dict[str, Any], asks: dict[str, Any])
     }
 
 
+def test_to_retire_a_service_takes_its_name_twice() -> None:
+    with pytest.raises(ValueError, match="write its name into `confirm`"):
+        conf("retire_service", confirm="shopp")
+
+
+THERE = ("shop-k3f7x2q-0", "shop-k3f7x2q-1")
+
+
+@pytest.mark.parametrize("vm", ["1", "shop-k3f7x2q-1", "shop-k3f7x2q-1.lab.test"])
+def test_a_vm_is_meant_by_its_slot_or_its_name(vm: str) -> None:
+    assert slot_of("shop", vm, THERE) == 1
+
+
 @pytest.mark.parametrize(
-    ("door", "asked", "told"),
-    [
-        ("retire_service", {"confirm": "shopp"}, "write its name into `confirm`"),
-        ("replace_vm", {"vm": "wiki-k3f7x2q-1"}, "is a VM of wiki, not of shop"),
-        ("replace_vm", {"vm": "the old one"}, "neither a slot nor a VM's name"),
-        ("replace_vm", {"vm": "²"}, "neither a slot nor a VM's name"),
-    ],
+    "vm", ["7", "²", "shop-aaaaaaa-1", "shop-k3f7x2q-2", "wiki-k3f7x2q-1", "the old one"]
 )
-def test_a_door_refuses_what_cannot_be_meant(door: str, asked: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        conf(door, **asked)
+def test_a_vm_that_is_not_there_is_refused_with_those_that_are(vm: str) -> None:
+    """`shop-aaaaaaa-1` was replaced last night: who fills its slot now is well."""
+    with pytest.raises(ValueError, match=f"no VM {vm}: there is {THERE[0]}, {THERE[1]}"):
+        slot_of("shop", vm, THERE)
+
+
+def test_a_service_without_vms_has_none_to_replace() -> None:
+    with pytest.raises(ValueError, match="there is no VM"):
+        slot_of("shop", "0", ())
 
 
 def test_the_child_has_the_same_id_at_every_attempt() -> None:

@@ -8,7 +8,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from include.catalogue import CatalogueError, Service, load_service
-from include.front_doors import FRONT_DOORS, child_run, rollout_conf, rollout_dag, why_failed
+from include.front_doors import (
+    FRONT_DOORS,
+    FrontDoor,
+    child_run,
+    rollout_conf,
+    rollout_dag,
+    slot_of,
+    why_failed,
+)
 from include.last_good import last_good
 from include.planner import Plan, as_markdown
 from snowmelt.errors import Missing, Refused, SnowmeltError
@@ -135,16 +143,27 @@ class GoThrough(FollowRollout):
         asked, door = context["params"], FRONT_DOORS[self.door]
         service = in_catalogue(asked["service"])
         try:
-            conf = rollout_conf(door, asked)
-            return {**conf, **self._release(service)} if door.to_last_good else conf
+            return {**rollout_conf(door, asked), **self._looked_up(door, service, asked)}
         except ValueError as error:
             raise Refused(str(error)) from error
+
+    def _looked_up(
+        self, door: FrontDoor, service: Service, asked: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        if door.to_last_good:
+            return self._release(service)
+        return _slot(service, asked["vm"]) if door.of_one_vm else {}
 
     def _release(self, service: Service) -> dict[str, Any]:
         serving = {vm.release for vm in look(service).vms if vm.phase == "running"}
         good = last_good(GoodReleasesHook().read(service.name), serving)
         self.log.info("release %s was good: %s, %s", good.release, good.run, good.at)
         return {"release": good.release}
+
+
+def _slot(service: Service, vm: str) -> dict[str, Any]:
+    there = {seen.name for seen in look(service).vms if seen.phase != "done"}
+    return {"slots": [slot_of(service.name, vm, there)]}
 
 
 def in_catalogue(name: str) -> Service:

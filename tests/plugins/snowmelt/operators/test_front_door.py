@@ -15,6 +15,7 @@ from snowmelt.errors import Refused, Unreachable
 from snowmelt.operators.front_door import GoThrough
 from tests.plugins.snowmelt.kit import (
     NEW,
+    OLD,
     Ti,
     context,
     killed_while_waiting,
@@ -157,6 +158,23 @@ def test_rolling_back_goes_to_the_release_that_was_good_before(world: FakeWorld)
 
     ((_, child),) = world.runs.items()
     assert child.conf["release"] == "0.9"
+
+
+def test_the_vm_that_is_replaced_is_looked_up(world: FakeWorld) -> None:
+    two_old(world)
+    killed_while_waiting(door("replace_vm"), asked("replace_vm", vm=f"shop-{OLD}-1"))
+
+    ((_, child),) = world.runs.items()
+    assert child.conf["slots"] == [1]
+
+
+@pytest.mark.parametrize("vm", [f"shop-{NEW}-1", "7"], ids=["a name of last night", "a slot"])
+def test_a_vm_that_is_not_there_replaces_nobody(world: FakeWorld, vm: str) -> None:
+    two_old(world)
+
+    with pytest.raises(Refused, match=f"there is shop-{OLD}-0, shop-{OLD}-1"):
+        run(door("replace_vm"), asked("replace_vm", vm=vm))
+    assert not world.runs
 
 
 def test_rolling_back_with_nowhere_to_go_says_so(world: FakeWorld) -> None:
