@@ -102,15 +102,15 @@ def test_from_the_form_to_a_vm_that_answers_and_back_to_no_trace(airflow: Airflo
 @pytest.mark.long
 def test_it_is_kept_longer_and_its_owner_is_reminded_of_the_new_end(airflow: Airflow) -> None:
     """OpenNebula ends a VM when it was made to end, so a new one comes with the new end."""
-    vms = ask(airflow, "ask-kept", offer="base", lifetime="10m")
-    keep(airflow, "ask-kept", "26m")  # the reminder is due at its half
+    vms = ask(airflow, "ask-kept", offer="base", lifetime="20m")
+    keep(airflow, "ask-kept", "30m")  # the reminder is due at its half
 
     now = worlds.snapshot()
     assert worlds.traces(now, vms) == []
     (kept,) = worlds.vms_of(now, "ask-kept")
     assert reminded(airflow, "ask-kept") == []
     told = lambda: reminded(airflow, "ask-kept")  # noqa: E731
-    until(told, 780 + REVIEW_S + 120, "a reminder", every=5)
+    until(told, 900 + REVIEW_S + 120, "a reminder", every=5)
 
     time.sleep(REVIEW_S)  # its first end has passed, and one more review
     assert worlds.vms_of(worlds.snapshot(), "ask-kept") == (kept,)
