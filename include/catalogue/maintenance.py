@@ -90,11 +90,6 @@ class Maintenance(Part):
         """The time zone that the hours are meant in."""
         return ZoneInfo(self.time_zone)
 
-    def blackout_at(self, now: datetime) -> Blackout | None:
-        """Return the blackout that *now* falls into."""
-        local = now.astimezone(self.zone).replace(tzinfo=None)
-        return next((b for b in self.blackouts if b.begins <= local < b.ends), None)
-
 
 def _share_or_count(given: Any) -> Any:
     if isinstance(given, str) and given.endswith("%"):

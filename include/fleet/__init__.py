@@ -2,8 +2,9 @@
 
 from include.fleet.calendar import Span, open_spans, start_minute
 from include.fleet.dispatch import Budget, Decision, Progress, decide
+from include.fleet.plan import Left, RotationPlan, Turn
 from include.fleet.render import as_markdown
-from include.fleet.turns import Left, RotationPlan, Turn, exceptions_on, plan_turns
+from include.fleet.turns import plan_turns
 
 __all__ = [
     "Budget",
@@ -15,7 +16,6 @@ __all__ = [
     "Turn",
     "as_markdown",
     "decide",
-    "exceptions_on",
     "open_spans",
     "plan_turns",
     "start_minute",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
-from include.catalogue.maintenance import WEEK, Maintenance, Window
+from include.catalogue.maintenance import WEEK, Blackout, Maintenance, Window
 
 Span = tuple[float, float]  # epoch seconds: from, and up to but without
 
@@ -31,6 +31,17 @@ def open_spans(
     if spans and spread:
         spans[0] = _late(service, spans[0], spread)
     return tuple(spans)
+
+
+def shut_by(maintenance: Maintenance, began: datetime, ends: datetime) -> Blackout | None:
+    """Return the blackout that covers the last of the time between *began* and *ends*.
+
+    None where no window opens then: it is not the blackouts that leave no time.
+    """
+    windows = _windows(maintenance, (began.timestamp(), ends.timestamp()))
+    holes = zip(_blackouts(maintenance), maintenance.blackouts, strict=True)
+    hits = [b for (begin, end), b in holes if any(begin < e and a < end for a, e in windows)]
+    return max(hits, key=lambda blackout: blackout.ends, default=None)
 
 
 def _late(service: str, span: Span, spread: timedelta) -> Span:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from include.catalogue.fleet import Budgets
-from include.fleet.turns import RotationPlan, Turn
+from include.fleet.plan import RotationPlan, Turn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

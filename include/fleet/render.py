@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from include.fleet.turns import RotationPlan
+from include.fleet.plan import RotationPlan
 
 
 def as_markdown(plan: RotationPlan) -> str:

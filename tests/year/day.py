@@ -14,8 +14,8 @@ from typing import Any
 from include.catalogue import load_service
 from include.catalogue.fleet import Fleet as FleetPolicy
 from include.catalogue.model import Service
+from include.fleet import RotationPlan, Turn, plan_turns
 from include.fleet.dispatch import Budget, Progress, decide
-from include.fleet.turns import RotationPlan, Turn, plan_turns
 from include.planner import Facts, Plan, Wanted, plan_rollout, rollout_id, see, vm_name
 from include.state import expired, list_faults, stale_faults
 from snowmelt.identity import retirements

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -31,16 +30,3 @@ from include.catalogue.maintenance import Maintenance
 def test_a_mistake_says_how_to_mend_it(given: dict[str, Any], fix: str) -> None:
     with pytest.raises(ValidationError, match=fix):
         Maintenance.model_validate(given)
-
-
-def test_a_blackout_is_meant_in_the_services_own_time_zone() -> None:
-    found = Maintenance.model_validate(
-        {
-            "time_zone": "America/New_York",
-            "blackouts": [{"begins": "2026-11-27", "ends": "2026-11-28", "reason": "sale"}],
-        }
-    )
-
-    assert found.blackout_at(datetime(2026, 11, 27, 4, 59, tzinfo=UTC)) is None
-    assert found.blackout_at(datetime(2026, 11, 27, 5, 0, tzinfo=UTC)) == found.blackouts[0]
-    assert found.blackout_at(datetime(2026, 11, 28, 5, 0, tzinfo=UTC)) is None

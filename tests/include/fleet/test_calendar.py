@@ -72,6 +72,16 @@ def test_a_blackout_over_the_whole_day_leaves_nothing() -> None:
     assert spans(blackouts=[dark]) == []
 
 
+def test_a_blackout_is_meant_in_the_services_own_time_zone() -> None:
+    """As its windows are."""
+    dark = {"begins": "2026-11-24 05:00", "ends": "2026-11-24 06:00", "reason": "sale"}
+
+    assert spans(blackouts=[dark], time_zone="America/New_York") == [
+        "24 01:00 - 24 10:00",
+        "24 11:00 - 24 21:00",
+    ]
+
+
 @pytest.mark.parametrize(
     ("day", "begins", "hours"),
     [

@@ -114,6 +114,30 @@ def test_a_blackout_is_an_exception_by_the_owner_of_the_service() -> None:
     assert left.until == "2026-11-28"
 
 
+EVENING = {"begins": "18:00", "ends": "20:00"}
+
+
+def test_a_blackout_over_the_window_is_an_exception_also_when_it_begins_later() -> None:
+    """Or its VMs would be too old, and nobody would say why they may be."""
+    early = {"begins": "2026-11-24 12:00", "ends": "2026-11-24 19:00", "reason": "early"}
+    late = {"begins": "2026-11-24 18:30", "ends": "2026-11-24 23:00", "reason": "late"}
+    found = plan(service(maintenance={"windows": [EVENING], "blackouts": [late, early]}))
+
+    assert found.turns == ()
+    (left,) = found.left
+    assert (left.kind, left.reason, left.until) == ("blackout", "late", "2026-11-25")
+
+
+def test_a_blackout_that_ends_before_the_window_leaves_the_turn() -> None:
+    """It holds while it lasts, not for the day."""
+    dark = {"begins": "2026-11-24 00:00", "ends": "2026-11-24 06:00", "reason": "sale"}
+    found = plan(service(maintenance={"windows": [EVENING], "blackouts": [dark]}))
+
+    (turn,) = found.turns
+    assert datetime.fromtimestamp(turn.open[0][0], UTC).hour == 18
+    assert found.left == ()
+
+
 def test_a_service_whose_window_does_not_open_today_is_told() -> None:
     window = {"begins": "22:00", "ends": "23:00", "days": ["sun"]}
     found = plan(service(maintenance={"windows": [window]}))
