@@ -56,7 +56,7 @@ def test_a_release_that_only_some_vms_run_is_not_good_yet(world: FakeWorld) -> N
     world.vms[1].phase = "done"
     world.nodes.remove(f"{gone}.lab.test")
     for known in (world.certificates, world.names, world.hosts):
-        del known[f"{gone}.lab.test"]  # type: ignore[attr-defined]
+        del known[f"{gone}.lab.test"]
     del world.pools["shop"][gone]
     serving(world, f"shop-{NEW}-1", "1.1")
 
