@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
 from copy import deepcopy
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,14 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 
+from include.catalogue.loader import requested_names
 from snowmelt.why import say_why
 from tests.dags.conftest import DAGS
+from tests.plugins.snowmelt.asking import NOW, kept, policy
 from tests.plugins.snowmelt.kit import service
+from tests.plugins.snowmelt.world import FakeWorld
+
+__all__ = ["policy"]
 
 pytestmark = pytest.mark.usefixtures("no_network")
 
@@ -47,10 +55,22 @@ def test_it_looks_every_five_minutes_and_one_look_at_a_time(dag: DAG) -> None:
     assert all(task.on_failure_callback in (say_why, [say_why]) for task in dag.tasks)
 
 
-def test_a_reminder_that_fails_keeps_nothing_alive(dag: DAG) -> None:
-    upstream = dag.get_task("retire_request").get_flat_relative_ids(upstream=True)
+@pytest.mark.usefixtures("database")
+@pytest.mark.filterwarnings("ignore")  # of Airflow's own in-process API server
+def test_a_reminder_that_fails_keeps_nothing_alive(
+    world: FakeWorld, policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # `dag.test()` sleeps and finds nothing
+    rules = yaml.safe_load(policy.read_text())
+    policy.write_text(yaml.safe_dump({**rules, "reminders": [{"notifier": "json.NoSuchThing"}]}))
+    kept("ended", NOW - timedelta(hours=1))
+    kept("soon", NOW + timedelta(hours=1))
+    os.utime(policy.parent / "asked" / "soon.yaml", (0, 0))  # asked for long ago
+    world.new_runs_end_s = 10.0
+    found = {ti.task_id: ti.state for ti in parsed().test().get_task_instances()}
 
-    assert upstream == {"review_requests"}
+    assert (found["remind_owner"], found["retire_request"]) == ("failed", "success")
+    assert requested_names() == ("soon",)
 
 
 def test_a_mistake_in_the_policy_keeps_nothing_alive(

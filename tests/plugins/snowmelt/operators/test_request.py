@@ -72,7 +72,7 @@ def test_a_retry_finds_its_own_entry(world: FakeWorld) -> None:
 def test_a_name_that_is_taken_is_refused_and_starts_nothing(world: FakeWorld) -> None:
     kept("parser")
 
-    with pytest.raises(Refused, match="parser is taken.*end_now=parser"):
+    with pytest.raises(Refused, match=r"parser is taken.*end_now=parser"):
         request(name="parser")
     assert not world.runs
 
