@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from include.catalogue import CatalogueError
-from include.catalogue.problems import all_problems
+from include.fleet.problems import all_problems
 
 if problems := all_problems(datetime.now(UTC)):
     raise CatalogueError(problems)

@@ -33,7 +33,7 @@ class Rotation(Part):
     starts: ClockTime = time(1, 0)
     time_zone: TimeZone = "UTC"
     spread: Duration = timedelta(hours=2)  # each service has its own minute within this
-    duration: Duration = timedelta(hours=20)  # after this no rotation starts any more
+    duration: Duration = timedelta(hours=23)  # after this no rotation starts any more
 
 
 class Budgets(Part):
@@ -70,6 +70,12 @@ class Fleet(Part):
     def day(self, now: datetime) -> date:
         """Return the day that *now* belongs to."""
         return now.astimezone(self.zone).date()
+
+    def next_start(self, now: datetime) -> datetime:
+        """Return when the daily rotation starts for the first time after *now*."""
+        days = (self.day(now) + timedelta(days=number) for number in (0, 1))
+        first, second = (datetime.combine(d, self.rotation.starts, self.zone) for d in days)
+        return first if first.timestamp() > now.timestamp() else second
 
     def max_age_of(self, service: Service) -> timedelta:
         """Return how old a VM of *service* may get."""

@@ -98,11 +98,18 @@ def load_service(name: str, folder: Path | None = None) -> Service:
 
 def load_all(folder: Path | None = None) -> dict[str, Service]:
     """Return all services by name; raises one `CatalogueError` for the mistakes of all files."""
-    read = {name: _read(_file(name, folder)) for name in service_names(folder)}
-    problems = [p for found in read.values() if isinstance(found, list) for p in found]
+    services, problems = try_all(folder)
     if problems:
         raise CatalogueError(problems)
-    return {name: found for name, found in read.items() if isinstance(found, Service)}
+    return {file.stem: service for file, service in services.items()}
+
+
+def try_all(folder: Path | None = None) -> tuple[dict[Path, Service], list[Problem]]:
+    """Return the services that can be read, by file, and the mistakes of all others."""
+    files = [_file(name, folder) for name in service_names(folder)]
+    read = {file: _read(file) for file in files}
+    problems = [p for found in read.values() if isinstance(found, list) for p in found]
+    return {f: found for f, found in read.items() if isinstance(found, Service)}, problems
 
 
 def _file(name: str, folder: Path | None) -> Path:

@@ -19,15 +19,23 @@ def start_minute(service: str, within: timedelta) -> int:
 
 
 def open_spans(
-    service: str, maintenance: Maintenance, began: datetime, ends: datetime, spread: timedelta
+    service: str,
+    maintenance: Maintenance,
+    began: datetime,
+    ends: datetime,
+    spread: timedelta,
+    opens_by: datetime | None = None,
 ) -> tuple[Span, ...]:
     """Return the times in which the rotation of *service* may start, between *began* and *ends*.
 
     The first of them begins at the service's own minute after the fleet's start or the opening of
-    its window, whichever is later, and at most halfway through it. With no *spread*, at once.
+    its window, whichever is later, and at most halfway through it. With no *spread*, at once. What
+    opens later than *opens_by* is left to another run.
     """
     whole = (began.timestamp(), ends.timestamp())
-    spans = list(_without(_windows(maintenance, whole), _blackouts(maintenance)))
+    last = (opens_by or ends).timestamp()
+    found = _without(_windows(maintenance, whole), _blackouts(maintenance))
+    spans = [span for span in found if span[0] < last]
     if spans and spread:
         spans[0] = _late(service, spans[0], spread)
     return tuple(spans)

@@ -31,14 +31,15 @@ def plan_turns(
     spread: bool,
 ) -> RotationPlan:
     """Return what the rotation of *day* is to do; *in_use* has the number of each one's VMs."""
-    ends = began + fleet.rotation.duration
+    # a window that opens after the next start is the next run's: this one would keep it waiting
+    ends, after = began + fleet.rotation.duration, fleet.next_start(began)
     late = fleet.rotation.spread if spread else timedelta(0)
     left = {each.service: each for each in _exceptions(fleet, services, began)}
     turns: list[Turn] = []
     for name, service in sorted(services.items()):
         if name in left:
             continue
-        spans = open_spans(name, service.maintenance, began, ends, late)
+        spans = open_spans(name, service.maintenance, began, ends, late, after)
         if spans and in_use.get(name):
             turns.append(_turn(service, day, in_use[name], spans))
         else:

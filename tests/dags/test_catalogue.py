@@ -93,3 +93,16 @@ def test_an_exception_for_a_service_that_is_not_there_is_told_while_it_holds(hom
     errors = told()
     assert "exceptions.1.service: no service is called shpo: is shop meant?" in errors
     assert "exceptions.0" not in errors
+
+
+def test_a_window_that_no_rotation_meets_is_told(home: Path) -> None:
+    """Its service would get old in silence; a blackout alone is no mistake."""
+    dark = {"begins": "2020-01-01", "ends": "2999-01-01", "reason": "sale"}
+    for name, begins in (("shop", "00:10"), ("wiki", "21:30")):
+        maintenance = {"windows": [{"begins": begins, "ends": "00:30"}], "blackouts": [dark]}
+        entry = service(name=name, maintenance=maintenance).model_dump(mode="json")
+        (home / f"services/{name}.yaml").write_text(yaml.safe_dump(entry))
+
+    errors = told()
+    assert "shop.yaml: maintenance.windows: no rotation meets them: it starts at 01:00" in errors
+    assert "wiki.yaml" not in errors

@@ -12,8 +12,8 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.catalogue import Service
-from include.catalogue.problems import for_nobody
 from include.fleet import Budget, Decision, RotationPlan, Turn, as_markdown, plan_turns
+from include.fleet.problems import for_nobody
 from include.planner import parse_name
 from include.verdict import Outcome
 from snowmelt.catalogue import clouds_of, readable_services, settled_fleet
@@ -27,8 +27,9 @@ from snowmelt.triggers.fleet import RotationTrigger
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# after the last start of the day; a rollout that is still under way then is told, not stopped
-FOLLOW = timedelta(hours=3)
+# after the last start of the day; a rollout that is still under way then is told, not stopped. With
+# the 23 h of `rotation.duration` a day is over before the next one starts
+FOLLOW = timedelta(hours=1)
 ROUND = timedelta(hours=1)
 
 

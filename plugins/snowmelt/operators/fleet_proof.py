@@ -10,8 +10,8 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.catalogue.fleet import Fleet
-from include.catalogue.problems import for_nobody
 from include.fleet import RotationPlan
+from include.fleet.problems import for_nobody
 from snowmelt.catalogue import readable_services, settled_fleet
 from snowmelt.errors import Refused
 

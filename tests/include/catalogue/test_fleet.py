@@ -65,3 +65,13 @@ def test_the_day_is_that_of_the_fleets_time_zone() -> None:
 
     assert fleet.day(datetime(2026, 11, 22, 14, 59, tzinfo=UTC)) == date(2026, 11, 22)
     assert fleet.day(datetime(2026, 11, 22, 15, 0, tzinfo=UTC)) == date(2026, 11, 23)
+
+
+@pytest.mark.parametrize(
+    ("now", "starts"), [((0, 59), (22, 1, 0)), ((1, 0), (23, 1, 0)), ((23, 0), (23, 1, 0))]
+)
+def test_the_next_start_is_after_now(now: tuple[int, int], starts: tuple[int, int, int]) -> None:
+    """At a start it is that of the next day."""
+    found = Fleet().next_start(datetime(2026, 11, 22, *now, tzinfo=UTC))
+
+    assert found == datetime(2026, 11, *starts, tzinfo=UTC)

@@ -138,6 +138,25 @@ def test_a_blackout_that_ends_before_the_window_leaves_the_turn() -> None:
     assert found.left == ()
 
 
+@pytest.mark.parametrize(("began", "turns"), [(1, ["shop"]), (15, []), (23, [])])
+def test_a_run_does_not_wait_for_a_window_that_opens_after_the_next_one_starts(
+    began: int, turns: list[str]
+) -> None:
+    """It would keep the whole fleet's next rotation waiting."""
+    window = {"begins": "12:00", "ends": "14:00"}
+    found = plan_turns(
+        Fleet(),
+        {"shop": service(maintenance={"windows": [window]}), "wiki": service(name="wiki")},
+        day=date(2026, 11, 24),
+        began=BEGAN.replace(hour=began),
+        in_use={"shop": 2, "wiki": 2},
+        spread=True,
+    )
+
+    assert [turn.service for turn in found.turns if turn.service == "shop"] == turns
+    assert "wiki" in [turn.service for turn in found.turns]
+
+
 def test_a_service_whose_window_does_not_open_today_is_told() -> None:
     window = {"begins": "22:00", "ends": "23:00", "days": ["sun"]}
     found = plan(service(maintenance={"windows": [window]}))
