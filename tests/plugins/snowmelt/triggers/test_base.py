@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -102,6 +103,21 @@ async def test_deadline_holds_while_the_back_end_is_away() -> None:
     (event,) = await events(scripted(Unreachable("refused"), limit_s=-1))
 
     assert event["detail"] == "not within the deadline: cannot look: refused"
+
+
+@pytest.mark.parametrize(("every_s", "told"), [(3600.0, ["0"]), (0.0, ["0", "1", "2"])])
+async def test_what_changes_with_each_look_is_logged_once_in_a_while(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    every_s: float,
+    told: list[str],
+) -> None:
+    """Each line costs Airflow's triggerer a round through its database."""
+    monkeypatch.setattr(base, "TELL_S", every_s)
+
+    await events(scripted(*(pending(f"healthy for {s} s") for s in range(3)), done("there")))
+
+    assert re.findall(r"healthy for (\d) s", capsys.readouterr().out) == told
 
 
 def test_fields_are_the_parameters() -> None:
