@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,3 +21,4 @@ class Monitored:
     name: str  # the VM's FQDN
     address: str
     service: str
+    down_since: datetime | None = None  # it has failed all tries of its own check since then

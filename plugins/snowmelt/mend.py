@@ -43,9 +43,14 @@ def _remove_host(service: Service, found: Finding) -> Outcome:
 
 
 def _monitor(service: Service, found: Finding) -> Outcome:
-    """Take the VM in anew: a host of another address would be a conflict."""
-    _remove_host(service, found)
-    return monitor(service, service.fqdn(found.name), found.address)
+    """Take the VM in anew: a host of another address would be a conflict.
+
+    One without our variable is somebody's: it stays, and is that conflict.
+    """
+    fqdn, monitoring = service.fqdn(found.name), monitoring_for(service.connections.monitoring)
+    if fqdn in monitoring.hosts(service.name):
+        monitoring.remove_host(fqdn)
+    return monitor(service, fqdn, found.address)
 
 
 def _remove_certificate(service: Service, found: Finding) -> Outcome:

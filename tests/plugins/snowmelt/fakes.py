@@ -213,11 +213,12 @@ class FakeMonitoring(Fake):
     def ensure_host(
         self, name: str, address: str, template: str, variables: Mapping[str, str]
     ) -> Outcome:
-        if name in self.world.hosts:
+        wanted = FakeHost(address=address, template=template, variables=dict(variables))
+        if seen := self.world.hosts.get(name):
+            if (seen.address, seen.variables) != (address, wanted.variables):
+                raise Conflict(f"monitoring has a host {name} with {seen.address}")
             return Outcome.UNCHANGED
-        self.world.hosts[name] = FakeHost(
-            address=address, template=template, variables=dict(variables)
-        )
+        self.world.hosts[name] = wanted
         self.tell(f"monitor {name}")
         return Outcome.CREATED
 
@@ -237,7 +238,12 @@ class FakeMonitoring(Fake):
     @verb
     def inventory(self) -> tuple[Monitored, ...]:
         return tuple(
-            Monitored(name=n, address=h.address, service=h.variables["snowmelt_service"])
+            Monitored(
+                name=n,
+                address=h.address,
+                service=h.variables["snowmelt_service"],
+                down_since=h.down_since,
+            )
             for n, h in self.world.hosts.items()
             if "snowmelt_service" in h.variables
         )

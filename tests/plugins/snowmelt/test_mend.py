@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from include.audit import ACTS, Finding
 from include.verdict import Outcome
+from snowmelt.errors import Conflict
 from snowmelt.mend import MENDS, mend
 from tests.plugins.snowmelt.kit import service
-from tests.plugins.snowmelt.world import FakeWorld
+from tests.plugins.snowmelt.world import FakeHost, FakeWorld
 
+FQDN = "shop-q2w4e7r-0.lab.test"
 GONE = Finding(
     system="any",
     thing="any",
@@ -42,6 +46,29 @@ def test_a_service_without_balancer_or_monitoring_has_nothing_to_remove_there(
     assert mend(bare, replace(GONE, act="monitor VM")) is Outcome.UNCHANGED
     assert mend(bare, replace(GONE, act="remove entry")) is Outcome.UNCHANGED
     assert mend(bare, replace(GONE, act="open firewall")) is Outcome.UNCHANGED
+
+
+def test_a_host_of_ours_with_a_wrong_address_is_made_anew(world: FakeWorld) -> None:
+    world.hosts[FQDN] = host("198.18.0.7", snowmelt_service="shop")
+
+    assert mend(service(), replace(GONE, act="monitor VM")) is Outcome.CREATED
+    assert world.hosts[FQDN].address == "198.18.0.200"
+
+
+@pytest.mark.parametrize("variables", [{}, {"snowmelt_service": "worker"}], ids=str)
+def test_a_host_that_somebody_made_under_the_name_of_a_vm_stays(
+    world: FakeWorld, variables: dict[str, str]
+) -> None:
+    """It is a conflict, which a person resolves; with the very address of the VM too."""
+    theirs = world.hosts[FQDN] = host("198.18.0.200", **variables)
+
+    with pytest.raises(Conflict):
+        mend(service(), replace(GONE, act="monitor VM"))
+    assert world.hosts == {FQDN: theirs}
+
+
+def host(address: str, **variables: str) -> FakeHost:
+    return FakeHost(address=address, template="m", variables=variables)
 
 
 def test_of_a_vm_that_is_let_in_twice_the_wrong_address_goes(world: FakeWorld) -> None:

@@ -115,6 +115,7 @@ class FakeHost:
     template: str
     variables: dict[str, str]
     checked: bool = False
+    down_since: datetime | None = None
 
 
 @dataclass(kw_only=True)
