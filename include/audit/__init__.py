@@ -8,7 +8,8 @@ from include.audit.heal import heal
 from include.audit.judge import Judged, judge
 from include.audit.memory import Memory, remember
 from include.audit.render import as_json, as_table
-from include.audit.view import View, view_services
+from include.audit.sort import view_services
+from include.audit.view import View
 
 __all__ = [
     "ACTS",

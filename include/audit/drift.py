@@ -18,6 +18,8 @@ _STATES = {
 
 def drift(view: View) -> Iterator[Finding]:
     """Yield each difference between a running VM and what other systems say of it."""
+    if view.groupless:
+        yield _no_group(view)
     for name in sorted(view.vms):
         vms = view.ours(name)
         if len(view.vms[name]) == len(vms) == 1 and vms[0].phase == "running" and vms[0].addresses:
@@ -44,7 +46,7 @@ def _drift(view: View, vm: CloudVm, system: str, thing: str, reason: str) -> Fin
 def _names(view: View, vm: CloudVm) -> Iterator[Finding]:
     fqdn, address = view.service.fqdn(vm.name), vm.addresses[0]
     forward, reverse = view.forward.get(vm.name, set()), view.reverse.get(vm.name, set())
-    for wrong in sorted((forward | reverse) - {address}):
+    for wrong in sorted((forward | reverse) - set(vm.addresses)):
         found = _drift(view, vm, "DNS", f"{fqdn} = {wrong}", f"the VM has {address}")
         yield replace(found, act="remove names", address=wrong)
     missing = [
@@ -74,6 +76,10 @@ def _puppet(view: View, vm: CloudVm) -> Iterator[Finding]:
         yield replace(
             _drift(view, vm, "Puppet CA", f"certificate of {fqdn}", reason), act="rollout"
         )
+    elif certificate.not_after is not None and certificate.not_after <= view.now:
+        reason = f"it has expired on {certificate.not_after:%Y-%m-%d %H:%M %Z}"
+        found = _drift(view, vm, "Puppet CA", f"certificate of {fqdn}", reason)
+        yield replace(found, act="replace VM", since=certificate.not_after)
     elif vm.name not in view.nodes:
         found = _drift(view, vm, "PuppetDB", f"node {fqdn}", "there is none, or it is deactivated")
         yield replace(found, act="replace VM")  # its Puppet ran once, and does not run again
@@ -89,6 +95,11 @@ def _monitoring(view: View, vm: CloudVm) -> Iterator[Finding]:
     elif host.address != vm.addresses[0]:
         reason = f"has address {host.address}, the VM has {vm.addresses[0]}"
         yield replace(_drift(view, vm, "monitoring", thing, reason), act="monitor VM")
+    elif host.down_since is not None and view.service.balancer is None:
+        # where there is a balancer it says whether the VM serves
+        reason = f"OpenNebula says {vm.state}, and it is down since {host.down_since:%H:%M %Z}"
+        found = _drift(view, vm, "monitoring", thing, reason)
+        yield replace(found, kind="dead", act="rollout", since=host.down_since)
 
 
 def _traffic(view: View, vm: CloudVm) -> Iterator[Finding]:
@@ -110,11 +121,11 @@ def _traffic(view: View, vm: CloudVm) -> Iterator[Finding]:
 
 
 def _firewall(view: View, vm: CloudVm) -> Iterator[Finding]:
-    if view.service.firewall is None:
+    if view.service.firewall is None or view.groupless:
         return
     fqdn, address, group = view.service.fqdn(vm.name), vm.addresses[0], view.service.firewall.group
     there = view.entries.get(vm.name, set())
-    for wrong in sorted(there - {address}):
+    for wrong in sorted(there - set(vm.addresses)):
         thing = f"{fqdn} = {wrong} in group {group}"
         found = _drift(view, vm, "firewall", thing, f"the VM has {address}")
         yield replace(found, act="remove entry", address=wrong)
@@ -122,6 +133,17 @@ def _firewall(view: View, vm: CloudVm) -> Iterator[Finding]:
         thing = f"{fqdn} = {address} in group {group}"
         found = _drift(view, vm, "firewall", thing, "it is not let in")
         yield replace(found, act="open firewall", doubt=_let_in_for(view, address))
+
+
+def _no_group(view: View) -> Finding:
+    return Finding(
+        system="firewall",
+        thing=f"group {view.group} of {view.service.name}",
+        kind="drift",
+        reason="the firewall has no such group: none of the service's VMs is let in",
+        service=view.service.name,
+        doubt="groups are made by hand",
+    )
 
 
 def _is_let_in(view: View, vm: CloudVm) -> bool:

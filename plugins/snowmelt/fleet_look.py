@@ -11,11 +11,12 @@ from collections.abc import Collection, Iterable, Sequence
 
 from include.audit import FleetFacts
 from include.catalogue.model import Service
-from include.facts import Address
+from include.facts import Address, Entry
 from include.image_facts import CloudImage
 from include.image_rules import idle
+from snowmelt.errors import Missing
 from snowmelt.hooks.balancer import balancer_for
-from snowmelt.hooks.firewall import firewall_for
+from snowmelt.hooks.firewall import Firewall, firewall_for
 from snowmelt.hooks.monitoring import monitoring_for
 from snowmelt.hooks.nameserver import NameServerHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
@@ -28,14 +29,14 @@ def look_at_fleet(services: Collection[Service]) -> FleetFacts:
     """Return what all systems know. A system that does not answer raises its own error."""
     clouds = {conn: OpenNebulaHook(conn) for conn in _used(services, "opennebula")}
     names = {conn: _names(conn, zones) for conn, zones in _zones(services).items()}
+    walls = {conn: _entries(conn, groups) for conn, groups in _groups(services).items()}
     # in this order: arguments are evaluated one after the other
     return FleetFacts(
         members={
             conn: balancer_for(conn).members_of(pools) for conn, pools in _pools(services).items()
         },
-        entries={
-            conn: firewall_for(conn).entries(groups) for conn, groups in _groups(services).items()
-        },
+        entries={conn: entries for conn, (entries, _) in walls.items()},
+        no_groups={conn: missing for conn, (_, missing) in walls.items()},
         hosts={conn: monitoring_for(conn).inventory() for conn in _monitored(services)},
         certificates={
             conn: PuppetCaHook(conn).certificates() for conn in _used(services, "puppet_ca")
@@ -71,6 +72,27 @@ def _groups(services: Iterable[Service]) -> dict[str, set[str]]:
         if service.firewall:
             groups[service.connections.firewall].add(service.firewall.group)
     return groups
+
+
+def _entries(conn: str, groups: set[str]) -> tuple[Sequence[Entry], frozenset[str]]:
+    """Return what is in these groups, in one call, and which of them the firewall lacks.
+
+    One that is missing is the trouble of its services: the others are looked at all the same.
+    """
+    firewall = firewall_for(conn)
+    try:
+        return firewall.entries(groups), frozenset()
+    except Missing:
+        each = {group: _entries_of(firewall, group) for group in sorted(groups)}
+    there = [entry for found in each.values() for entry in found or ()]
+    return there, frozenset(group for group, found in each.items() if found is None)
+
+
+def _entries_of(firewall: Firewall, group: str) -> Sequence[Entry] | None:
+    try:
+        return firewall.entries([group])
+    except Missing:
+        return None
 
 
 def _zones(services: Iterable[Service]) -> dict[str, set[str]]:

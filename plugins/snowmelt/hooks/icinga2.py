@@ -124,12 +124,14 @@ class Icinga2Hook(RestHook, Monitoring):
 
     def inventory(self) -> tuple[Monitored, ...]:
         """Return every host that says it is of a service of ours, in one call."""
-        chosen = {"filter": f"host.vars.{SERVICE_VARIABLE}", "attrs": ["name", "address", "vars"]}
+        attrs = ["name", "address", "vars", "state", "state_type", "last_hard_state_change"]
+        chosen = {"filter": f"host.vars.{SERVICE_VARIABLE}", "attrs": attrs}
         return tuple(
             Monitored(
                 name=host["name"],
                 address=host["address"],
                 service=str(host["vars"][SERVICE_VARIABLE]),
+                down_since=_down_since(host),
             )
             for host in self._query("hosts", chosen)
         )
@@ -227,6 +229,13 @@ def _health(host: Mapping[str, Any], checks: Iterable[CheckResult]) -> HostHealt
     return HostHealth(
         name=host["name"], address=host["address"], host=_check(seen), checks=tuple(checks)
     )
+
+
+def _down_since(host: Mapping[str, Any]) -> datetime | None:
+    # state 1 is down; it is soft (0) until all tries of the check have failed, and before the first
+    if (int(host["state"]), int(host["state_type"])) != (1, 1):
+        return None
+    return datetime.fromtimestamp(host["last_hard_state_change"], UTC)
 
 
 def _check(attrs: Mapping[str, Any]) -> CheckResult:

@@ -49,7 +49,10 @@ class Monitoring(ConnectedHook):
 
     @abstractmethod
     def inventory(self) -> tuple[Monitored, ...]:
-        """Return every host that carries `SERVICE_VARIABLE`, ours or not, in one call."""
+        """Return every host that carries `SERVICE_VARIABLE`, ours or not, in one call.
+
+        One is *down* when the monitoring would page for it: not at the first check that failed.
+        """
 
     @abstractmethod
     def remove_host(self, name: str) -> Outcome:

@@ -74,6 +74,8 @@ class Fleet:
         self.hosts: dict[str, Monitored] = {}
         self.members: dict[str, Member] = {}
         self.entries: dict[str, str] = {}  # address -> name
+        self.no_groups: set[str] = set()
+        self.not_after: dict[str, datetime] = {}  # fqdn -> end of its certificate
         self.leases: list[Lease] = []
         for each in self.services:
             for slot in range(vms_each):
@@ -151,7 +153,12 @@ class Fleet:
             leases={CONNS["opennebula"]: self.leases},
             certificates={
                 CONNS["puppet_ca"]: [
-                    Certificate(certname=name, state=state, fingerprint="")  # type: ignore[arg-type]
+                    Certificate(
+                        certname=name,
+                        state=state,  # type: ignore[arg-type]
+                        fingerprint="",
+                        not_after=self.not_after.get(name),
+                    )
                     for name, state in sorted(self.certificates.items())
                 ]
             },
@@ -166,6 +173,7 @@ class Fleet:
                     for address, name in sorted(self.entries.items())
                 ]
             },
+            no_groups={CONNS["firewall"]: self.no_groups},
         )
 
     def judged(

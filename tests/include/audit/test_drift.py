@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
-from tests.include.audit.fleet import ROLLOUT, Fleet
+from tests.include.audit.fleet import GROUP, NOW, ROLLOUT, Fleet
 
 NAME, ADDRESS = f"shop-{ROLLOUT}-1", "198.18.0.101"
 FQDN = f"{NAME}.lab.test"
@@ -21,6 +24,79 @@ def test_a_service_without_balancer_monitoring_and_firewall_needs_none() -> None
     del fleet.hosts[FQDN], fleet.members[NAME], fleet.entries[ADDRESS]
 
     assert acts(fleet) == []
+
+
+@pytest.mark.parametrize(("ends_in_min", "wanted"), [(-1, ["replace VM"]), (1, [])])
+def test_an_expired_certificate_is_none(ends_in_min: int, wanted: list[str]) -> None:
+    """It is signed all the same, so a rollout alone would find the VM whole."""
+    fleet = Fleet()
+    fleet.not_after[FQDN] = NOW + timedelta(minutes=ends_in_min)
+
+    assert [each.finding.act for each in fleet.judged()] == wanted
+
+
+def test_every_address_of_a_vm_may_be_in_dns() -> None:
+    """A second network, and IPv6: whoever publishes those, they are the VM's."""
+    fleet = Fleet()
+    more = ("198.18.7.1", "2001:db8::1")
+    fleet.vms = [
+        replace(vm, addresses=(*vm.addresses, *more)) if vm.name == NAME else vm for vm in fleet.vms
+    ]
+    fleet.forward |= {(FQDN, each) for each in more}
+    fleet.reverse.add((FQDN, more[0]))
+    fleet.entries[more[0]] = FQDN
+
+    assert fleet.judged() == ()
+
+
+def down(fleet: Fleet, name: str, since: timedelta) -> None:
+    host = fleet.hosts[f"{name}.lab.test"]
+    fleet.hosts[host.name] = replace(host, down_since=NOW - since)
+
+
+def test_a_guest_that_is_down_while_opennebula_says_it_runs_needs_a_new_vm() -> None:
+    """Without a balancer nobody else would tell."""
+    fleet = Fleet()
+    down(fleet, f"worker-{ROLLOUT}-0", timedelta(hours=1))
+    (judged,) = fleet.judged()
+
+    assert (judged.finding.kind, judged.finding.act, judged.safe) == ("dead", "rollout", True)
+
+
+def test_a_guest_that_is_down_for_less_than_the_grace_may_come_back() -> None:
+    fleet = Fleet()
+    down(fleet, f"worker-{ROLLOUT}-0", timedelta(minutes=5))
+
+    assert [each.safe for each in fleet.judged(seen_for=timedelta(0))] == [False]
+
+
+def test_what_the_balancer_finds_well_is_well_whatever_monitoring_says() -> None:
+    fleet = Fleet()
+    down(fleet, NAME, timedelta(hours=1))
+
+    assert fleet.judged() == ()
+
+
+def test_guests_that_are_all_down_at_once_are_monitoring_s_trouble() -> None:
+    fleet = Fleet()
+    for slot in (0, 1):
+        down(fleet, f"worker-{ROLLOUT}-{slot}", timedelta(hours=1))
+
+    assert "2 of 4 VMs are down" in fleet.question()
+
+
+def test_a_group_that_the_firewall_lacks_is_told_once_for_a_service() -> None:
+    """Letting its VMs in would fail, and a new VM would not serve either."""
+    fleet = Fleet()
+    fleet.no_groups, fleet.entries = {GROUP}, {}
+    for slot in (0, 1):
+        fleet.join(f"shop-{ROLLOUT}-{slot}", f"198.18.0.10{slot}", "down")
+    found = [each for each in fleet.judged() if each.finding.system == "firewall"]
+
+    assert [(each.finding.thing, each.safe) for each in found] == [
+        (f"group {GROUP} of shop", False)
+    ]
+    assert set(acts(fleet)) == {"nothing"}
 
 
 @pytest.mark.parametrize("state", ["up", "starting"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from snowmelt.errors import Unreachable
 from snowmelt.fleet_look import look_at_fleet
 from tests.plugins.snowmelt.fake_images import add_image, add_template
 from tests.plugins.snowmelt.kit import OLD, service, serving, two_old
@@ -41,6 +44,23 @@ def test_the_groups_of_all_services_are_read_in_one_call(world: FakeWorld) -> No
 
     assert [e.name for e in facts.entries["snowmelt_firewall"]] == ["b", "a"]
     assert world.calls["entries"] == 1
+
+
+def test_a_group_that_is_missing_hides_none_of_the_others(world: FakeWorld) -> None:
+    world.groups = {"web_vms": {"198.18.0.7": "a"}}
+    db = service(name="db", firewall={"group": "db_vms"})
+    facts = look_at_fleet([service(firewall={"group": "web_vms"}), db])
+
+    assert [e.name for e in facts.entries["snowmelt_firewall"]] == ["a"]
+    assert facts.no_groups["snowmelt_firewall"] == {"db_vms"}
+
+
+def test_a_firewall_that_is_away_is_not_one_without_groups(world: FakeWorld) -> None:
+    world.groups = {"web_vms": {}}
+    world.fail("entries", Unreachable("no route"))
+
+    with pytest.raises(Unreachable):
+        look_at_fleet([service(firewall={"group": "web_vms"})])
 
 
 def test_of_images_those_are_seen_that_are_ours_and_used_by_nothing(world: FakeWorld) -> None:

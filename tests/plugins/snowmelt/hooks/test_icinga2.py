@@ -6,6 +6,7 @@ import getpass
 import grp
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,38 @@ def test_the_inventory_has_every_host_that_says_it_is_ours(hook: Icinga2Hook, na
     assert Monitored(name=name, address="127.0.0.1", service="blog") in hook.inventory()
     assert f"foreign-{name}" not in {host.name for host in hook.inventory()}
     hook.remove_host(f"foreign-{name}")
+
+
+def test_the_inventory_tells_since_when_a_host_is_down(hook: Icinga2Hook, name: str) -> None:
+    """Not at the first check that failed, and not of one that was never checked."""
+    hook.ensure_host(name, "127.0.0.1", "snowmelt-vm", VARIABLES)
+    assert _down_since(hook, name) is None
+    _report(hook, name, 0)
+    _report(hook, name, 1)
+    assert _down_since(hook, name) is None
+    before = datetime.now(UTC)
+    for _ in range(2):
+        _report(hook, name, 1)
+
+    since = _down_since(hook, name)
+    assert since is not None
+    assert abs(since - before) < timedelta(seconds=10)
+
+
+def _down_since(hook: Icinga2Hook, name: str) -> datetime | None:
+    (since,) = (host.down_since for host in hook.inventory() if host.name == name)
+    return since
+
+
+def _report(hook: Icinga2Hook, name: str, exit_status: int) -> None:
+    body = {
+        "type": "Host",
+        "filter": "host.name == name",
+        "filter_vars": {"name": name},
+        "exit_status": exit_status,
+        "plugin_output": "told by a test",
+    }
+    hook._ask("POST", "/actions/process-check-result", body=body)
 
 
 def test_a_host_that_is_not_there(hook: Icinga2Hook) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -379,20 +379,31 @@ def test_a_dead_vm_is_healed_by_a_rollout_that_keeps_the_others(world: FakeWorld
     assert SECOND in run.conf["reason"]
 
 
-@pytest.mark.parametrize("how", ["died", "vanished", "certificate", "node", "member"])
-def test_the_rollout_of_a_healing_replaces_that_vm_and_no_other(world: FakeWorld, how: str) -> None:
+@pytest.mark.parametrize(
+    "how", ["died", "vanished", "certificate", "expired", "node", "member", "guest"]
+)
+def test_the_rollout_of_a_healing_replaces_that_vm_and_no_other(
+    world: FakeWorld, catalogue: dict[str, Service], how: str
+) -> None:
     two_old(world)
     fqdn = f"{SECOND}.lab.test"
     if how in ("died", "vanished"):
         world.vms[1].phase = "failed" if how == "died" else "done"
     elif how == "certificate":
         del world.certificates[fqdn]
+    elif how == "expired":
+        world.certificates[fqdn].ttl_s = -1
+    elif how == "guest":
+        catalogue["shop"] = service(balancer=None)
+        world.hosts[fqdn].down_since = datetime.fromtimestamp(world.clock.now - 3600, UTC)
+        world.vms[1].reported = False  # so its app does not answer
     elif how == "node":
         world.nodes.discard(fqdn)
     else:
         del world.pools["shop"][SECOND]
     params = audit()["heal"]["shop"]
-    plan = planned(service(), **{k: params[k] for k in ("replace", "slots") if k in params})["plan"]
+    chosen = {k: params[k] for k in ("replace", "slots") if k in params}
+    plan = planned(catalogue["shop"], **chosen)["plan"]
 
     assert [vm["slot"] for vm in plan["new"]] == [1]
     assert [vm["name"] for vm in plan["kept"]] == [FIRST]
