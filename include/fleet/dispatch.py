@@ -37,6 +37,10 @@ class Budget:
     vms_waiting: int
     failures: int
 
+    def exceeded_by(self, turn: Turn) -> bool:
+        """Whether a service is too large to ever go beside another."""
+        return turn.vms > min(self.vms_above_plan, self.vms_waiting)
+
     @classmethod
     def of(cls, budgets: Budgets, plan: RotationPlan) -> Budget:
         """Return the budgets of `fleet.yaml`, with what the plan of the day has settled."""
@@ -72,18 +76,12 @@ def decide(
     failed = tuple(name for name, p in known.items() if p.state == "failed")
     spent = len(failed) >= budget.failures
     active = [turn for turn in plan.turns if known[turn.service].active]
-    start: list[Turn] = []
-    held: dict[str, str] = {}
-    for turn in plan.turns:
-        mine = known[turn.service]
-        if mine.active or mine.ended:
-            continue
-        why = _spent(failed) if spent else _held(turn, mine, [*active, *start], known, budget, now)
-        if why:
-            held[turn.service] = why
-        else:
-            start.append(turn)
-    closed = spent or all(_closed(turn, now) for turn in plan.turns if turn.service in held)
+    waiting = [t for t in plan.turns if not (known[t.service].active or known[t.service].ended)]
+    if spent:
+        start, held = list[Turn](), {turn.service: _spent(failed) for turn in waiting}
+    else:
+        start, held = _choose(waiting, active, known, budget, now)
+    closed = spent or all(_closed(turn, now) for turn in waiting if turn.service in held)
     return Decision(
         start=tuple(start),
         held=held,
@@ -94,6 +92,34 @@ def decide(
     )
 
 
+def _choose(
+    waiting: Sequence[Turn],
+    active: Sequence[Turn],
+    known: Mapping[str, Progress],
+    budget: Budget,
+    now: float,
+) -> tuple[list[Turn], dict[str, str]]:
+    """Return what starts, and why the others do not.
+
+    One that has to go alone keeps those after it back once its time has come, or there would
+    always be another one under way.
+    """
+    start: list[Turn] = []
+    held: dict[str, str] = {}
+    alone = ""
+    for turn in waiting:
+        why = _not_now(turn, known[turn.service], now)
+        if not why:
+            why = f"{alone} goes first, and alone" if alone else ""
+            why = why or _no_room(turn, [*active, *start], known, budget)
+            alone = alone or (turn.service if why and budget.exceeded_by(turn) else "")
+        if why:
+            held[turn.service] = why
+        else:
+            start.append(turn)
+    return start, held
+
+
 def _spent(failed: Sequence[str]) -> str:
     return f"the failure budget is spent: {', '.join(failed)} failed"
 
@@ -102,21 +128,12 @@ def _closed(turn: Turn, now: float) -> bool:
     return all(ends <= now for _, ends in turn.open)
 
 
-def _held(  # the reasons look at everything there is
-    turn: Turn,
-    mine: Progress,
-    beside: Sequence[Turn],
-    known: Mapping[str, Progress],
-    budget: Budget,
-    now: float,
-) -> str:
+def _not_now(turn: Turn, mine: Progress, now: float) -> str:
     if _closed(turn, now):
         return "its time was over before it could start"
     if not any(begins <= now < ends for begins, ends in turn.open):
         return "its time has not come"
-    if mine.others:
-        return "another run of its rollout goes first"
-    return _no_room(turn, beside, known, budget)
+    return "another run of its rollout goes first" if mine.others else ""
 
 
 def _no_room(
@@ -129,7 +146,12 @@ def _no_room(
     above = sum(t.vms for t in beside)
     if above + turn.vms > budget.vms_above_plan:
         return f"{above} VMs above plan, and it needs {turn.vms}"
-    waiting = sum(max(0, t.vms - known[t.service].running_vms) for t in beside)
+    waiting = sum(_waiting(t, known[t.service].running_vms) for t in beside)
     if waiting + turn.vms > budget.vms_waiting:
         return f"{waiting} VMs wait for OpenNebula, and it needs {turn.vms}"
     return ""
+
+
+def _waiting(turn: Turn, running: int) -> int:
+    """Return how many VMs of a rotation may wait at once: one that rolls asks for more later."""
+    return min(turn.vms, max(0, turn.slots - running))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from include.fleet import Budget, Decision, Progress, RotationPlan, Turn, decide
@@ -15,6 +15,7 @@ from snowmelt.hooks.opennebula import OpenNebulaHook
 # service -> state of its run, or why it has none; services that were not started are left out
 States = Mapping[str, str]
 ACTIVE = ("queued", "running")
+CHANGING = (*ACTIVE, "failed")  # somebody may clear a failed one, and mend it
 UNABLE = "unable: "
 
 
@@ -56,17 +57,17 @@ def look_and_decide(
 ) -> tuple[Decision, States]:
     """Return what to do now, and the states by which it was decided.
 
-    Only runs that had not ended are asked for, and only those services for other runs that
+    Only runs that had not ended well are asked for, and only those services for other runs that
     would start now: with 250 services that is a handful of questions instead of 500. And VMs are
     looked at only where something could start if all of them ran: mostly nothing could, and the
     pool of 1,000 VMs is 2 MB.
     """
     runs = FleetRunsHook()
     known = dict(states)
-    for turn in _active(plan, known):
+    for turn in _in(CHANGING, plan, known):
         known[turn.service] = runs.state(turn.dag_id, turn.run_id)
-    active = _active(plan, known)
-    progress = _progress(known, {turn.service: turn.vms for turn in active})
+    active = _in(ACTIVE, plan, known)
+    progress = _progress(known, {turn.service: turn.slots for turn in active})
     if decide(plan, progress, budget, now).start:
         progress = _progress(known, _running(active))
     asked: set[str] = set()
@@ -81,8 +82,8 @@ def look_and_decide(
             asked.add(turn.service)
 
 
-def _active(plan: RotationPlan, states: States) -> Sequence[Turn]:
-    return [turn for turn in plan.turns if states.get(turn.service) in ACTIVE]
+def _in(some: Collection[str], plan: RotationPlan, states: States) -> Sequence[Turn]:
+    return [turn for turn in plan.turns if states.get(turn.service) in some]
 
 
 def _progress(states: States, running: Mapping[str, int]) -> dict[str, Progress]:

@@ -14,12 +14,14 @@ NOON = 1_000_000.0
 WIDE = Budget(services=10, vms_above_plan=100, vms_waiting=100, failures=3)
 
 
-def turn(service: str, vms: int = 2, begins: float = 0.0, ends: float = 100.0) -> Turn:
+def turn(
+    service: str, vms: int = 2, begins: float = 0.0, ends: float = 100.0, slots: int = 0
+) -> Turn:
     return Turn(
         service=service,
         run_id=f"rotation__2026-11-24__{service}",
         vms=vms,
-        slots=vms,
+        slots=slots or vms,
         cloud="c",
         open=((NOON + begins, NOON + ends),),
     )
@@ -87,6 +89,39 @@ def test_a_service_larger_than_a_budget_goes_alone() -> None:
 
     assert started(decided(turn("big", 9), turn("b", 1), budget=tight)) == ["big"]
     assert started(decided(turn("big", 9), turn("b", 1), budget=tight, b=RUNNING)) == []
+
+
+def test_a_service_larger_than_a_budget_is_not_overtaken_for_ever() -> None:
+    """While small ones keep starting there is always one under way."""
+    tight = budget(vms_above_plan=3)
+    found = decided(turn("a", 1), turn("big", 9), turn("c", 1), budget=tight, a=RUNNING)
+
+    assert started(found) == []
+    assert found.held == {
+        "big": "1 VMs above plan, and it needs 9",
+        "c": "big goes first, and alone",
+    }
+    assert started(decided(turn("big", 9), turn("c", 1), budget=tight)) == ["big"]
+
+
+def test_a_service_larger_than_a_budget_keeps_nobody_back_before_its_time() -> None:
+    """Nor while somebody else's run is at it."""
+    tight = budget(vms_above_plan=3)
+    early = turn("big", 9, begins=50)
+
+    assert started(decided(turn("a", 1), early, turn("c", 1), budget=tight, a=RUNNING)) == ["c"]
+    other = decided(turn("big", 9), turn("c", 1), budget=tight, big=Progress(others=1))
+    assert started(other) == ["c"]
+
+
+def test_a_rolling_rotation_asks_for_vms_until_the_last_one_runs() -> None:
+    """Its first VM runs, and the next is asked for after it."""
+    small = budget(vms_waiting=2)
+    rolling = turn("a", 2, slots=6)
+
+    for running, others in ((2, []), (4, []), (6, ["b"])):
+        seen = Progress(state="running", running_vms=running)
+        assert started(decided(rolling, turn("b", 2), budget=small, a=seen)) == others
 
 
 def test_another_run_of_the_service_goes_first() -> None:

@@ -1,0 +1,62 @@
+"""One look at the rotation of a day, before the next decision."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from include.fleet import Budget, RotationPlan, Turn
+from snowmelt.rotation_look import UNABLE, look_and_decide
+from tests.plugins.snowmelt.world import FakeRun, FakeWorld
+
+WIDE = Budget(services=10, vms_above_plan=100, vms_waiting=100, failures=3)
+DAY = "2026-11-24"
+
+
+def plan(*services: str) -> RotationPlan:
+    now = time.time()
+    turns = tuple(
+        Turn(
+            service=name,
+            run_id=f"rotation__{DAY}__{name}",
+            vms=2,
+            slots=2,
+            cloud="c",
+            open=((now - 60, now + 600),),
+        )
+        for name in services
+    )
+    return RotationPlan(day=DAY, began=now, ends=now + 600, failures=3, turns=turns)
+
+
+def let(world: FakeWorld, service: str, state: str) -> None:
+    world.runs[f"rollout_{service}", f"rotation__{DAY}__{service}"] = FakeRun(conf={}, state=state)
+
+
+@pytest.mark.parametrize(
+    ("state", "active", "failed"),
+    [("running", ("a", "b"), ()), ("success", ("b",), ()), ("failed", ("b",), ("a",))],
+)
+def test_a_failed_rollout_that_somebody_mends_has_not_failed(
+    world: FakeWorld, state: str, active: tuple[str, ...], failed: tuple[str, ...]
+) -> None:
+    """It was cleared while others were under way."""
+    let(world, "a", state)
+    let(world, "b", "running")
+    known = {"a": "failed", "b": "running"}
+
+    decision, states = look_and_decide(plan("a", "b"), WIDE, known, time.time())
+
+    assert (decision.active, decision.failed) == (active, failed)
+    assert states == {"a": state, "b": "running"}
+
+
+def test_what_ended_well_or_could_not_start_is_not_asked_for_again(world: FakeWorld) -> None:
+    """Hundreds of services have ended by the end of a day."""
+    known = {"a": "success", "b": f"{UNABLE}paused"}
+
+    decision, states = look_and_decide(plan("a", "b"), WIDE, known, time.time())
+
+    assert (decision.failed, states) == (("b",), known)
+    assert world.calls == {}
