@@ -140,7 +140,7 @@ def _no_group(view: View) -> Finding:
         system="firewall",
         thing=f"group {view.group} of {view.service.name}",
         kind="drift",
-        reason="the firewall has no such group: none of the service's VMs is let in",
+        reason=f"{view.groupless}: none of the service's VMs is let in",
         service=view.service.name,
         doubt="groups are made by hand",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from include.facts import Address, Certificate, CloudVm, Entry, Member
@@ -27,9 +27,9 @@ class FleetFacts:
     hosts: Mapping[str, Sequence[Monitored]] = field(default_factory=dict)
     members: Mapping[str, Sequence[Member]] = field(default_factory=dict)
     entries: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
-    no_groups: Mapping[str, Collection[str]] = field(
+    no_groups: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict
-    )  # the firewall lacks them
+    )  # a group that the firewall lacks: what it says
     images: Mapping[str, Sequence[CloudImage]] = field(
         default_factory=dict
     )  # brought in by us, and used by nothing

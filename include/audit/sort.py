@@ -85,7 +85,8 @@ def _sort_traffic(views: Mapping[str, View], facts: FleetFacts) -> None:
 
 def _sort_entries(views: Mapping[str, View], facts: FleetFacts) -> None:
     for view in views.values():
-        view.groupless = view.group in facts.no_groups.get(view.service.connections.firewall, ())
+        missing = facts.no_groups.get(view.service.connections.firewall, {})
+        view.groupless = missing.get(view.group, "")
         for entry in facts.entries.get(view.service.connections.firewall, ()):
             if _in_group(view.service, entry):
                 view.let_in[entry.address] = entry.name

@@ -32,7 +32,7 @@ class View:
     hosts: dict[str, Monitored] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
     entries: Addresses = field(default_factory=lambda: defaultdict(set))  # in the firewall
-    groupless: bool = False  # the firewall lacks its group
+    groupless: str = ""  # what the firewall says when it lacks the service's group
     let_in: dict[str, str] = field(default_factory=dict)  # address in its group -> whose
     taken: Mapping[str, str] = field(default_factory=dict)  # address -> FQDN that it points to
     in_use: frozenset[str] = frozenset()  # addresses of all VMs of its cloud

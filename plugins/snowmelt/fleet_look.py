@@ -7,7 +7,7 @@ or the VM is gone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from include.audit import FleetFacts
 from include.catalogue.model import Service
@@ -16,7 +16,7 @@ from include.image_facts import CloudImage
 from include.image_rules import idle
 from snowmelt.errors import Missing
 from snowmelt.hooks.balancer import balancer_for
-from snowmelt.hooks.firewall import Firewall, firewall_for
+from snowmelt.hooks.firewall import firewall_for
 from snowmelt.hooks.monitoring import monitoring_for
 from snowmelt.hooks.nameserver import NameServerHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
@@ -74,25 +74,22 @@ def _groups(services: Iterable[Service]) -> dict[str, set[str]]:
     return groups
 
 
-def _entries(conn: str, groups: set[str]) -> tuple[Sequence[Entry], frozenset[str]]:
-    """Return what is in these groups, in one call, and which of them the firewall lacks.
+def _entries(conn: str, groups: set[str]) -> tuple[Sequence[Entry], Mapping[str, str]]:
+    """Return what is in these groups, in one call, and what is said of those that are missing.
 
-    One that is missing is the trouble of its services: the others are looked at all the same.
+    A missing one is the trouble of its services: the others are looked at all the same.
     """
     firewall = firewall_for(conn)
     try:
-        return firewall.entries(groups), frozenset()
-    except Missing:
-        each = {group: _entries_of(firewall, group) for group in sorted(groups)}
-    there = [entry for found in each.values() for entry in found or ()]
-    return there, frozenset(group for group, found in each.items() if found is None)
-
-
-def _entries_of(firewall: Firewall, group: str) -> Sequence[Entry] | None:
-    try:
-        return firewall.entries([group])
-    except Missing:
-        return None
+        return firewall.entries(groups), {}
+    except Missing as missing:
+        if len(groups) == 1:
+            return (), dict.fromkeys(groups, str(missing))
+    each = [_entries(conn, {group}) for group in sorted(groups)]
+    return (
+        [entry for entries, _ in each for entry in entries],
+        {group: why for _, missing in each for group, why in missing.items()},
+    )
 
 
 def _zones(services: Iterable[Service]) -> dict[str, set[str]]:

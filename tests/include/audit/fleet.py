@@ -74,7 +74,7 @@ class Fleet:
         self.hosts: dict[str, Monitored] = {}
         self.members: dict[str, Member] = {}
         self.entries: dict[str, str] = {}  # address -> name
-        self.no_groups: set[str] = set()
+        self.no_groups: dict[str, str] = {}
         self.not_after: dict[str, datetime] = {}  # fqdn -> end of its certificate
         self.leases: list[Lease] = []
         for each in self.services:

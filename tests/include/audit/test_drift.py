@@ -88,7 +88,7 @@ def test_guests_that_are_all_down_at_once_are_monitoring_s_trouble() -> None:
 def test_a_group_that_the_firewall_lacks_is_told_once_for_a_service() -> None:
     """Letting its VMs in would fail, and a new VM would not serve either."""
     fleet = Fleet()
-    fleet.no_groups, fleet.entries = {GROUP}, {}
+    fleet.no_groups, fleet.entries = {GROUP: "no set of that name"}, {}
     for slot in (0, 1):
         fleet.join(f"shop-{ROLLOUT}-{slot}", f"198.18.0.10{slot}", "down")
     found = [each for each in fleet.judged() if each.finding.system == "firewall"]

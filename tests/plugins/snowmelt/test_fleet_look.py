@@ -52,7 +52,7 @@ def test_a_group_that_is_missing_hides_none_of_the_others(world: FakeWorld) -> N
     facts = look_at_fleet([service(firewall={"group": "web_vms"}), db])
 
     assert [e.name for e in facts.entries["snowmelt_firewall"]] == ["a"]
-    assert facts.no_groups["snowmelt_firewall"] == {"db_vms"}
+    assert facts.no_groups["snowmelt_firewall"] == {"db_vms": "no set db_vms"}
 
 
 def test_a_firewall_that_is_away_is_not_one_without_groups(world: FakeWorld) -> None:
