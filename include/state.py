@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from include.catalogue.model import Service
 from include.facts import Certificate
-from include.planner import parse_name
+from include.ownership import is_of
 
 # A clock of ours that is ahead must not remove what still counts.
 _GRACE = timedelta(days=1)
@@ -33,19 +34,23 @@ class StaleData:
 
 
 def expired(
-    certificates: Iterable[Certificate], running: Collection[str], now: datetime
+    certificates: Iterable[Certificate],
+    services: Collection[Service],
+    running: Collection[str],
+    now: datetime,
 ) -> tuple[str, ...]:
     """Return the certnames of ours whose certificate has expired and whose VM is gone.
 
-    *running* are names of VMs: one that outlived its certificate is for the audit, not for us.
+    *services* are those whose CA it is. *running* are names of VMs: one that outlived its
+    certificate is for the audit, not for us.
     """
     return tuple(
         each.certname
         for each in certificates
         if each.not_after is not None
         and each.not_after + _GRACE < now
-        and parse_name(_host(each.certname))
         and _host(each.certname) not in running
+        and any(is_of(service, each.certname) for service in services)
     )
 
 

@@ -10,6 +10,7 @@ from include.audit.finding import Finding
 from include.audit.view import View
 from include.catalogue.model import Service
 from include.facts import Address
+from include.ownership import is_of
 from include.planner import parse_name
 
 
@@ -64,16 +65,10 @@ def _entries(views: Mapping[str, View], facts: FleetFacts) -> Iterator[Finding]:
     for conn, entries in facts.entries.items():
         for entry in entries:
             services = groups.get((conn, entry.group), [])
-            if services and not any(_is_of(service, entry.name) for service in services):
+            if services and not any(is_of(service, entry.name) for service in services):
                 thing = f"{entry.name or 'no name'} = {entry.address} in group {entry.group}"
                 of = ", ".join(service.name for service in services)
                 yield _foreign("firewall", thing, f"in the group of {of}", "made by hand")
-
-
-def _is_of(service: Service, fqdn: str) -> bool:
-    name = fqdn.partition(".")[0]
-    parts = parse_name(name)
-    return parts is not None and parts.service == service.name and service.fqdn(name) == fqdn
 
 
 def _leases(facts: FleetFacts) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from include.audit.facts import FleetFacts
 from include.audit.view import View, proved
 from include.catalogue.model import Service
 from include.facts import Entry, Member
+from include.ownership import is_of
 from include.planner import parse_name
 
 T = TypeVar("T")
@@ -127,5 +128,5 @@ def _owner(views: Mapping[str, View], fqdn: str) -> Iterator[tuple[View, str]]:
     """Yield the service that an FQDN belongs to, if any: its zone has to be that of the service."""
     name = fqdn.partition(".")[0]
     view = _view(views, name)
-    if view and view.service.fqdn(name) == fqdn:
+    if view and is_of(view.service, fqdn):
         yield view, name

@@ -17,6 +17,7 @@ from include.state import (
     stale_faults,
     told,
 )
+from tests.include.audit.fleet import service
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -39,12 +40,15 @@ OURS = "shop-bbbbbbb-0.lab.test"
         ("puppet.lab.test", timedelta(days=2), False),
         ("shop-1.lab.test", timedelta(days=2), False),
         ("wiki-bbbbbbb-0.lab.test", timedelta(days=2), False),  # still runs
+        ("db-replica2-1.lab.test", timedelta(days=2), False),  # of no service of the catalogue
+        ("shop-bbbbbbb-0.corp", timedelta(days=2), False),  # of another zone
     ],
 )
 def test_expired_certificates_of_vms_that_are_gone_are_removed(
     name: str, expired_for: timedelta | None, removed: bool
 ) -> None:
-    found = expired([certificate(name, expired_for)], ["wiki-bbbbbbb-0"], NOW)
+    services = [service("shop"), service("wiki")]
+    found = expired([certificate(name, expired_for)], services, ["wiki-bbbbbbb-0"], NOW)
 
     assert found == ((name,) if removed else ())
 

@@ -142,7 +142,7 @@ class Fleet:
         """What dags/clean_up.py does in these systems; returns what it would fail for."""
         with self.systems.timed("clean up"):
             ca, running = self.systems.ca, {vm.name for vm in self.vms}
-            for certname in expired(ca.certificates(), running, now):
+            for certname in expired(ca.certificates(), self.services.values(), running, now):
                 ca.remove_certificate(certname, revoke=False)
                 self.done["expired certificates removed"] += 1
             lists = list_faults(

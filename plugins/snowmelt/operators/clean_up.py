@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperator
 
-from include.catalogue import CatalogueError, load_all
+from include.catalogue import CatalogueError, Service, load_all
 from include.state import expired, list_faults, stale_faults, told
 from snowmelt.errors import Refused
 from snowmelt.hooks.opennebula import OpenNebulaHook
@@ -29,8 +29,8 @@ class CleanCertificates(BaseOperator):
     def execute(self, context: Context) -> None:
         running = {vm.name for c in connections("opennebula") for vm in _vms(c)}
         for conn_id in connections("puppet_ca"):
-            ca = PuppetCaHook(conn_id)
-            for certname in expired(ca.certificates(), running, datetime.now(UTC)):
+            ca, users = PuppetCaHook(conn_id), _users("puppet_ca", conn_id)
+            for certname in expired(ca.certificates(), users, running, datetime.now(UTC)):
                 outcome = ca.remove_certificate(certname, revoke=False)
                 self.log.info("%s expired certificate of %s", outcome, certname)
 
@@ -77,11 +77,19 @@ class CleanAllImages(BaseOperator):
 
 def connections(system: str) -> tuple[str, ...]:
     """Return the Connections to one kind of system that the services of the catalogue use."""
+    return tuple(sorted({getattr(service.connections, system) for service in _services()}))
+
+
+def _users(system: str, conn_id: str) -> list[Service]:
+    """Return the services that use one Connection."""
+    return [each for each in _services() if getattr(each.connections, system) == conn_id]
+
+
+def _services() -> Collection[Service]:
     try:
-        services = load_all().values()
+        return load_all().values()
     except CatalogueError as error:
         raise Refused(str(error)) from error
-    return tuple(sorted({getattr(service.connections, system) for service in services}))
 
 
 def _vms(conn_id: str) -> Iterable[CloudVm]:

@@ -51,6 +51,16 @@ def test_an_expired_certificate_of_a_vm_that_is_gone_goes(world: FakeWorld) -> N
     assert f"delete certificate of {GONE}" in world.story
 
 
+def test_an_expired_certificate_that_only_reads_like_one_of_ours_stays(world: FakeWorld) -> None:
+    """A database of that name, and another zone."""
+    theirs = {"db-replica2-1.lab.test", "shop-ccccccc-0.corp"}
+    for certname in theirs:
+        expire(world, certname)
+    CleanCertificates(task_id="t").execute(context())
+
+    assert set(world.certificates) == theirs
+
+
 def test_cleaning_certificates_twice_changes_nothing(world: FakeWorld) -> None:
     expire(world, GONE)
     CleanCertificates(task_id="t").execute(context())
