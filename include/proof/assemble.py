@@ -9,7 +9,7 @@ from datetime import datetime
 from include.catalogue.fleet import Fleet
 from include.catalogue.model import Service
 from include.fleet import Left, RotationPlan, Turn
-from include.planner import SeenVm
+from include.planner import SeenVm, rollout_id
 from include.proof.document import (
     ExceptionProof,
     Gate,
@@ -58,11 +58,21 @@ def assemble(
         exceptions=exceptions,
         gate=_gate(found, stamp.link.gate),
         objections=(
-            *objections(rotations, vms, exceptions, stamp.now, found.busy),
+            *objections(rotations, vms, exceptions, stamp.now, found.busy, _makers(found)),
             *stamp.link.notes,
             *stamp.notes,
         ),
     )
+
+
+def _makers(found: Findings) -> dict[str, str]:
+    """Return the runs that made VMs and did not end well."""
+    return {
+        rollout_id(f"rollout_{service}", each.run_id): each.run_id
+        for service, tries in found.tries.items()
+        for each in tries
+        if each.state != "success"
+    }
 
 
 def _services(plan: RotationPlan, found: Findings) -> Iterator[ServiceProof]:

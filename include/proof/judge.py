@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from include.planner import parse_name
 from include.proof.document import ExceptionProof, ServiceProof, VmProof
 
 
@@ -14,13 +15,17 @@ def objections(
     exceptions: Sequence[ExceptionProof],
     now: datetime,
     busy: Collection[str] = (),
+    makers: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """Return a sentence for all that is wrong; a service with an exception may be old.
 
-    A VM of a *busy* service has no evidence yet: a rollout is at it.
+    A VM of a *busy* service has no evidence yet: a rollout is at it. *makers* are runs that did not
+    end well, by the part that they give to the names of their VMs: they left no evidence.
     """
     excepted = {e.service for e in exceptions}
-    return (*_services(services), *_vms(vms, excepted, now, busy))
+    judged = [vm for vm in vms if vm.service not in excepted]
+    bare = [vm for vm in judged if vm.run is None and vm.service not in busy]
+    return (*_services(services), *_old(judged, now), *(_bare(vm, makers or {}) for vm in bare))
 
 
 def _services(services: Sequence[ServiceProof]) -> Iterator[str]:
@@ -30,17 +35,19 @@ def _services(services: Sequence[ServiceProof]) -> Iterator[str]:
             yield f"{service.name}: {service.state}{why}"
 
 
-def _vms(
-    vms: Sequence[VmProof], excepted: Collection[str], now: datetime, busy: Collection[str]
-) -> Iterator[str]:
+def _old(vms: Sequence[VmProof], now: datetime) -> Iterator[str]:
     for vm in vms:
         age_s = (now - vm.rebuilt).total_seconds()
-        if vm.service in excepted:
-            continue
         if age_s > vm.max_age_s:
             yield f"{vm.name} is {_hours(age_s)} old, allowed are {_hours(vm.max_age_s)}"
-        if vm.run is None and vm.service not in busy:
-            yield f"{vm.name} has no evidence: no rollout of ours tells how it was made"
+
+
+def _bare(vm: VmProof, makers: Mapping[str, str]) -> str:
+    name = parse_name(vm.name)
+    made_by = makers.get(name.rollout) if name else None
+    if made_by:
+        return f"{vm.name} has no evidence: {made_by} made it and did not get to `verify`"
+    return f"{vm.name} has no evidence: no rollout of ours got to `verify` with it"
 
 
 def _hours(seconds: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from include.catalogue.fleet import Fleet
 from include.fleet import Left, RotationPlan, Turn
-from include.planner import SeenVm
+from include.planner import SeenVm, rollout_id
 from include.proof import GateCount, Run
 from include.proof.assemble import Stamp, assemble
 from include.proof.document import Proof
@@ -98,7 +98,7 @@ def test_evidence_is_taken_for_the_very_vm_only() -> None:
     assert first.puppet is not None
     assert (second.vm_id, second.run, second.puppet) == (99, None, None)
     assert found.objections == (
-        "shop-aaaaaaa-1 has no evidence: no rollout of ours tells how it was made",
+        "shop-aaaaaaa-1 has no evidence: no rollout of ours got to `verify` with it",
     )
 
 
@@ -172,3 +172,18 @@ def test_a_service_whose_file_broke_after_its_rotation_is_there_once() -> None:
     found = made(tries={"shop": [DONE], "wiki": [DONE]}, broken={"shop": "shop.yaml: line 1"})
 
     assert [(s.name, s.state) for s in found.services] == [("shop", "rotated"), ("wiki", "rotated")]
+
+
+def test_a_rollout_that_failed_at_its_end_is_named_for_the_vms_that_it_made() -> None:
+    """One old VM could not be terminated: that says nothing against the new ones."""
+    run_id = "rotation__2026-11-24__shop"
+    name = f"shop-{rollout_id('rollout_shop', run_id)}-0"
+    late = Try(run_id=run_id, state="failed", failed=FailedRollout(why="w", tasks=("t",)))
+    found = made(
+        tries={"shop": [late], "wiki": [DONE]}, vms={"shop": [seen(name, 7), seen("shop-x-1", 8)]}
+    )
+
+    assert found.objections[1:] == (
+        f"{name} has no evidence: {run_id} made it and did not get to `verify`",
+        "shop-x-1 has no evidence: no rollout of ours got to `verify` with it",
+    )
