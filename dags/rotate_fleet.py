@@ -19,7 +19,8 @@ from datetime import timedelta
 from airflow.sdk import DAG, CronTriggerTimetable
 
 from include.catalogue.fleet import load_fleet
-from snowmelt.operators.fleet import PlanRotation, RotateServices
+from snowmelt.operators.fleet import RotateServices
+from snowmelt.operators.fleet_plan import PlanRotation
 from snowmelt.operators.fleet_proof import WriteProof
 from snowmelt.params import DEFAULTS
 from snowmelt.params_fleet import rotation_params

@@ -40,7 +40,7 @@ def rotation_params() -> dict[str, Param]:
             type=["null", "string"],
             pattern=_DAY,
             title="Day",
-            description="Go on with the rotation of that day. Empty: today.",
+            description="Go on with the rotation of that day, up to the next proof. Empty: today.",
         ),
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="Print the plan, start nothing."

@@ -46,8 +46,7 @@ class WriteProof(BaseOperator):
 
         fleet, plan = settled_fleet(), RotationPlan.from_json(self.plan)
         store = Store(fleet.proof.store)
-        if later := [day for day in store.days() if day > plan.day]:
-            raise Refused(f"the proof of {plan.day} stands: {later[0]} is chained to it")
+        store.refuse_if_chained(plan.day)
         proof = self._proof(context, fleet, plan, store)
         head = self._write(fleet, proof, store)
         if proof.objections:

@@ -14,7 +14,7 @@ from airflow.configuration import AIRFLOW_HOME
 from airflow.sdk import ObjectStoragePath
 
 from include.proof import day_of
-from snowmelt.errors import Unreachable
+from snowmelt.errors import Refused, Unreachable
 
 STORE_VARIABLE = "SNOWMELT_STORE"
 
@@ -66,6 +66,11 @@ class Store:
     def days(self) -> list[str]:
         """Return the days that have a proof, the oldest first."""
         return [day for name in self.names("proof") if (day := day_of(name))]
+
+    def refuse_if_chained(self, day: str) -> None:
+        """Raise `Refused` when a later day is chained to the proof of *day*, or to none of it."""
+        if later := [each for each in self.days() if each > day]:
+            raise Refused(f"the proof of {day} stands: {later[0]} is chained to it")
 
     def proof(self, day: str) -> str | None:
         """Return the text of a day's proof."""

@@ -15,7 +15,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.planner import rollout_id
 from snowmelt.errors import Refused, Unreachable
-from snowmelt.operators.fleet import PlanRotation, RotateServices
+from snowmelt.operators.fleet import RotateServices
+from snowmelt.operators.fleet_plan import PlanRotation
 from tests.plugins.snowmelt.kit import (
     OLD,
     Ti,

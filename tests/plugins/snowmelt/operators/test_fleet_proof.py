@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipExceptio
 
 from include.planner import rollout_id
 from snowmelt.errors import Refused
-from snowmelt.operators.fleet import PlanRotation
+from snowmelt.operators.fleet_plan import PlanRotation
 from snowmelt.operators.fleet_proof import WriteProof
 from snowmelt.operators.verify import Verify
 from snowmelt.verify_proof import main
@@ -272,6 +272,17 @@ def test_a_later_try_writes_the_same_day_anew_and_no_day_that_another_is_chained
         prove(world)
     assert main([str(store / "proof")]) == 0
     assert written(store, day(1))["proof"]["gate"]["in_all"] == {"asked": 2, "said_no": 0}
+
+
+def test_a_day_that_is_proved_for_good_is_not_rotated_either(world: FakeWorld, store: Path) -> None:
+    """A slip of the pen in `day` would rebuild the fleet for a proof that nobody may write."""
+    rebuilt(world)
+    rotated(world, day(1))
+    prove(world, day(1))
+
+    with pytest.raises(Refused, match=f"stands: {day(1)} is chained to it"):
+        PlanRotation(task_id="plan").execute(context(world, day(0)))
+    assert PlanRotation(task_id="plan").execute(context(world, day(1)))
 
 
 def test_the_store_does_not_grow(world: FakeWorld, store: Path, tmp_path: Path) -> None:

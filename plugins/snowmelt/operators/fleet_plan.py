@@ -1,0 +1,86 @@
+"""The plan of the daily rotation: whose turn it is today, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from include.catalogue import Service
+from include.fleet import as_markdown, plan_turns
+from include.fleet.problems import for_nobody
+from include.planner import parse_name
+from snowmelt.catalogue import clouds_of, readable_services, settled_fleet
+from snowmelt.errors import Refused
+from snowmelt.hooks.opennebula import OpenNebulaHook
+from snowmelt.rotation_look import at_last_try
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.catalogue.fleet import Fleet
+
+
+class PlanRotation(BaseOperator):
+    """Say which services are rotated today, when, and which are left out and why.
+
+    Returns the plan, to which the whole run is pinned; None on a dry run.
+    """
+
+    ui_color = "#e8f7e4"
+
+    def execute(self, context: Context) -> dict[str, Any] | None:
+        params, run = context["params"], context["dag_run"]
+        fleet = settled_fleet()
+        services, broken = readable_services()
+        day, spread = self._day(params["day"], fleet, run.run_after), params["spread"]
+        for problem in (*broken.values(), *for_nobody(fleet, [*services, *broken], day)):
+            self.log.error("%s", problem)
+        plan = plan_turns(
+            fleet,
+            services,
+            day=day,
+            began=run.run_after,
+            in_use=slots_in_use(services.values()),
+            spread=_is_daily(run) if spread is None else spread,
+        ).only(params["services"] or (), fleet)
+        plan = plan.limited(failures=params["failures"], at_once=params["at_once"])
+        plan = at_last_try(plan, again=params["again"])
+        self.log.info("%s", as_markdown(plan))
+        if params["dry_run"]:
+            self.log.info("dry run: nothing is started")
+            return None
+        return plan.to_json()
+
+    def _day(self, asked: str | None, fleet: Fleet, now: datetime) -> date:
+        """Return the day that a run is of; one of which nothing could be proved is refused."""
+        from snowmelt.proof.store import Store
+
+        if asked is None:
+            return fleet.day(now)
+        try:
+            day = date.fromisoformat(asked)
+        except ValueError as error:
+            raise Refused(f"day: there is no {asked}") from error
+        if day > fleet.day(now):
+            raise Refused(f"day: {asked} has not come yet, today is {fleet.day(now)}")
+        Store(fleet.proof.store).refuse_if_chained(asked)
+        return day
+
+
+def _is_daily(run: Any) -> bool:
+    """Somebody who starts a rotation by hand waits for it."""
+    return str(getattr(run.run_type, "value", run.run_type)) == "scheduled"
+
+
+def slots_in_use(services: Iterable[Service]) -> dict[str, int]:
+    """Return how many slots of each service have a VM: one look for each OpenNebula."""
+    slots: dict[str, set[int]] = {}
+    for cloud in clouds_of(services):
+        for vm in OpenNebulaHook(cloud).vm_states():
+            name = parse_name(vm.name)
+            if name and vm.phase != "done":
+                slots.setdefault(name.service, set()).add(name.slot)
+    return {service: len(found) for service, found in slots.items()}
