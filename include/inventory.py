@@ -8,10 +8,11 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lease:
-    """An address of a network that is held for no VM (`one.vn.info`, LEASE with VM -1)."""
+    """An address of a network that is taken and serves no VM (`one.vn.info`, LEASE)."""
 
     network: str  # by name
     address: str
+    vm_id: int = -1  # of the VM that has ended; -1: somebody holds it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

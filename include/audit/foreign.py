@@ -74,7 +74,11 @@ def _entries(views: Mapping[str, View], facts: FleetFacts) -> Iterator[Finding]:
 def _leases(facts: FleetFacts) -> Iterator[Finding]:
     for lease in (lease for leases in facts.leases.values() for lease in leases):
         thing = f"lease {lease.address} of network {lease.network}"
-        yield _foreign("OpenNebula", thing, "held, by no VM", "Snowmelt holds no leases")
+        if lease.vm_id == -1:
+            yield _foreign("OpenNebula", thing, "held, by no VM", "Snowmelt holds no leases")
+        else:
+            reason = f"VM {lease.vm_id} has ended and still has it"
+            yield _foreign("OpenNebula", thing, reason, "only OpenNebula's onedb fsck frees it")
 
 
 def _all(part: Mapping[str, Sequence[Address]]) -> Iterator[Address]:

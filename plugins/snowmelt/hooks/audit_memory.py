@@ -26,6 +26,6 @@ class AuditMemoryHook:
         Variable.set(
             NAME,
             memory.to_json(),
-            description="audit_fleet: since when a finding is seen, and which rollouts were alive",
+            description="audit_fleet: since when a finding is seen, and which rollouts are ours",
             serialize_json=True,
         )

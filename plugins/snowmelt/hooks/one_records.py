@@ -45,13 +45,13 @@ def service_of(vm: CloudVm) -> str | None:
     return named["service"] if named else vm.attributes.get(SERVICE_ATTRIBUTE)
 
 
-def held(network: Any) -> Iterator[Lease]:
-    """Yield the leases of one `<VNET>` that are held for no VM: their VM is -1."""
+def leases(network: Any) -> Iterator[Lease]:
+    """Yield the leases of one `<VNET>` for VMs, -1 where somebody holds one; no reservations."""
     for area in network.AR_POOL.AR:
         for lease in area.LEASES.LEASE if area.LEASES is not None else ():
-            if int(lease.VM if lease.VM is not None else 0) == -1:
+            if lease.VM is not None:
                 address = str(lease.IP or lease.IP6 or lease.MAC)
-                yield Lease(network=str(network.NAME), address=address)
+                yield Lease(network=str(network.NAME), address=address, vm_id=int(lease.VM))
 
 
 def _addresses(template: Mapping[str, Any]) -> Iterator[str]:

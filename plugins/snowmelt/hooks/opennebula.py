@@ -17,10 +17,10 @@ from pyone.server_xrpc import OneServerXRPC
 from include.facts import CloudVm, VmSpec
 from include.inventory import Lease
 from include.verdict import Outcome
-from snowmelt.errors import Busy, Conflict, Missing, Refused, Unreachable
+from snowmelt.errors import Busy, Conflict, Missing, NotAllowed, Refused, Unreachable
 from snowmelt.hooks.connection import ConnectedHook, tried
 from snowmelt.hooks.one_pool import pool_vms
-from snowmelt.hooks.one_records import SERVICE_ATTRIBUTE, cloud_vm, held, service_of
+from snowmelt.hooks.one_records import SERVICE_ATTRIBUTE, cloud_vm, leases, service_of
 from snowmelt.hooks.one_template import Value, template_xml
 from snowmelt.hooks.one_transport import MAX_CONNECTIONS, Endpoint, OneTransport
 
@@ -79,17 +79,31 @@ class OpenNebulaHook(ConnectedHook):
         return self._read("info", _VISIBLE, *_ALL_IDS, _NOT_DONE)
 
     def held_leases(self) -> tuple[Lease, ...]:
-        """Return the addresses that are held for no VM, of all networks that we may see.
+        """Return the addresses that serve no VM, of all networks that we may see.
 
-        The list of networks has no leases, so this is one call more for each network in use.
+        The list of networks has no leases, so this is one call more for each network in use. The
+        pool is read after them: who has a lease by then and is not in it has ended.
         """
         nets = self._one.vnpool.info(_VISIBLE, *_ALL_IDS).VNET
         used = [int(net.ID) for net in nets if int(net.USED_LEASES)]
-        return tuple(lease for net_id in used for lease in held(self._one.vn.info(net_id)))
+        taken = [lease for net_id in used for lease in leases(self._one.vn.info(net_id))]
+        there = {vm.vm_id for vm in self.vm_states()} if taken else set()
+        return tuple(
+            lease for lease in taken if lease.vm_id not in there and self._has_ended(lease.vm_id)
+        )
 
     def vm(self, vm_id: int) -> CloudVm:
         """Return one VM, also one that is DONE. `Missing` when the id was never given out."""
         return cloud_vm(self._one.vm.info(vm_id))
+
+    def _has_ended(self, vm_id: int) -> bool:
+        """Whether no such VM runs; one that we may not look at does for all we know."""
+        try:
+            return vm_id == -1 or self.vm(vm_id).phase == "done"
+        except NotAllowed:
+            return False
+        except Missing:  # its record was purged
+            return True
 
     def find(self, name: str) -> tuple[CloudVm, ...]:
         """Return the VMs of this name that are not DONE, lowest id first, with their contexts.

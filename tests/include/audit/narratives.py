@@ -261,6 +261,7 @@ def hand_made_things_next_to_ours() -> str:
     fleet.entries["198.18.0.82"] = "static"
     fleet.entries["198.18.0.83"] = ""
     fleet.leases.append(Lease(network="lab", address="198.18.0.150"))
+    fleet.leases.append(Lease(network="lab", address="198.18.0.151", vm_id=7))
     return _tell(fleet)
 
 

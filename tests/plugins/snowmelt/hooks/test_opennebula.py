@@ -21,6 +21,7 @@ from tests.plugins.snowmelt.hooks.fake_one import (
     FakeCloud,
     FakeOne,
     LostAnswerError,
+    RefusalError,
     recorded,
     recorded_value,
 )
@@ -341,19 +342,51 @@ def test_an_unknown_network_is_missing(cloud: FakeCloud, cloud_hook: OpenNebulaH
     assert not cloud.vms
 
 
-def test_addresses_held_for_no_vm_are_found_in_networks_that_are_in_use(
-    one: FakeOne, cloud_hook: OpenNebulaHook
-) -> None:
-    """The list has no leases; a network that nobody uses is not asked for."""
+@pytest.fixture
+def networks(one: FakeOne, cloud: FakeCloud) -> FakeOne:
+    """Have one network with a held address, one with addresses of VMs 100, 101 and 27."""
+    cloud.add(NAME, OURS, state=3, lcm=3)
+    cloud.add(NAME, OURS, state=6)
     used = recorded_value("vnets_27-vnpool-info").replace(
         "<USED_LEASES>0</USED_LEASES>", "<USED_LEASES>1</USED_LEASES>", 2
     )
     details = {5: "vnets_06-info-held", 4: "vnets_30-info-with-leases"}
     one.answers["vnpool.info"] = lambda _: used
-    one.answers["vn.info"] = lambda params: recorded_value(details[params[0]])
+    one.answers["vn.info"] = lambda params: (
+        recorded_value(details[params[0]]).replace("[25]", "[100]").replace("[26]", "[101]")
+    )
+    return one
 
-    assert cloud_hook.held_leases() == (Lease(network="app-net", address="192.168.0.9"),)
-    assert [params[1] for params in one.called("vn.info")] == [5, 4]
+
+HELD = Lease(network="app-net", address="192.168.0.9")
+
+
+def test_addresses_that_serve_no_vm_are_found_in_networks_that_are_in_use(
+    networks: FakeOne, cloud_hook: OpenNebulaHook
+) -> None:
+    """Held, of a VM that is DONE, of one whose record was purged; not of one that runs.
+
+    The list has no leases; a network that nobody uses is not asked for.
+    """
+    assert cloud_hook.held_leases() == (
+        HELD,
+        Lease(network="eth-net", address="02:00:39:db:79:90", vm_id=101),
+        Lease(network="eth-net", address="02:00:39:db:79:91", vm_id=27),
+    )
+    assert [params[1] for params in networks.called("vn.info")] == [5, 4]
+
+
+def test_the_address_of_a_vm_that_we_may_not_look_at_is_in_use(
+    networks: FakeOne, cloud_hook: OpenNebulaHook
+) -> None:
+    """It may run, as far as we can know."""
+
+    def hidden(_params: object) -> str:
+        raise RefusalError(0x0200, "[one.vm.info] Not authorized to perform USE VM.")
+
+    networks.answers["vm.info"] = hidden
+
+    assert cloud_hook.held_leases() == (HELD,)
 
 
 def test_terminating_a_running_vm_is_accepted(cloud: FakeCloud, cloud_hook: OpenNebulaHook) -> None:
