@@ -63,7 +63,7 @@ def _taken(view: View, address: str, fqdn: str) -> str:
     """Return who else has the address, unless that is what is left of a VM of this service."""
     other = view.taken.get(address, fqdn)
     name = other.partition(".")[0]
-    if other == fqdn or (name in view.reverse and not view.vms.get(name)):
+    if other == fqdn or (name in view.reverse and view.gone(name)):
         return ""
     return f"{address} points to {other}"
 
@@ -155,6 +155,6 @@ def _let_in_for(view: View, address: str) -> str:
     """Return who else the address is open for, unless that is a VM of this service that is gone."""
     other = view.let_in.get(address)
     name = (other or "").partition(".")[0]
-    if other is None or (name in view.entries and not view.vms.get(name)):
+    if other is None or (name in view.entries and view.gone(name)):
         return ""
     return f"{address} is let in for {other or 'somebody'}"

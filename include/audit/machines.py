@@ -105,8 +105,7 @@ def _vanished(view: View) -> Iterator[Finding]:
     """
     filled = {slot_of(name).slot for name in view.vms if view.ours(name)}
     for slot in range(view.replicas):
-        named = (n for n in view.names if slot_of(n).slot == slot and view.of_ours(n))
-        gone = [name for name in named if not view.vms.get(name)]
+        gone = [name for name in view.names if slot_of(name).slot == slot and view.gone(name)]
         if gone and slot not in filled:
             yield _gone(view, slot, gone)
 

@@ -6,14 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
 
 from include.audit.facts import Monitored
 from include.catalogue.model import Service
 from include.facts import Certificate, CloudVm, Member
 from include.planner import VmName, parse_name
 
-T = TypeVar("T")
 Addresses = dict[str, set[str]]
 
 
@@ -52,6 +50,10 @@ class View:
     def of_ours(self, name: str) -> bool:
         """Whether a name is of a rollout that we know to be ours: anybody may choose a name."""
         return rollout_of(name) in self.rollouts
+
+    def gone(self, name: str) -> bool:
+        """Whether a name is of a VM of ours that is not there any more."""
+        return self.of_ours(name) and not self.vms.get(name)
 
     def empty(self) -> bool:
         """Whether no VM of ours is there at all, although the catalogue wants some."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.include.audit.fleet import GROUP, NOW, ROLLOUT, Fleet
+from tests.include.audit.fleet import GROUP, NOW, ROLLOUT, WORDS, Fleet
 
 NAME, ADDRESS = f"shop-{ROLLOUT}-1", "198.18.0.101"
 FQDN = f"{NAME}.lab.test"
@@ -140,6 +140,18 @@ def test_an_address_that_is_open_for_a_dead_vm_of_ours_is_free_soon() -> None:
     fleet.entries[ADDRESS] = "shop-q2w4e7r-1.lab.test"
 
     assert acts(fleet) == ["remove entry", "open firewall"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_an_address_that_a_person_gave_to_a_name_like_ours_is_taken(word: str) -> None:
+    """Their pointer and their entry stay, so ours would be a conflict at every audit."""
+    fleet = Fleet()
+    theirs = f"shop-{word}-1.lab.test"
+    fleet.reverse.discard((FQDN, ADDRESS))
+    fleet.reverse.add((theirs, ADDRESS))
+    fleet.entries[ADDRESS] = theirs
+
+    assert acts(fleet) == []
 
 
 def test_two_services_may_share_a_group() -> None:
