@@ -55,6 +55,11 @@ class Finding:
         return f"{self.system}: {self.thing}: {self.kind}"
 
     @property
+    def vanished(self) -> bool:
+        """Whether it is a VM that OpenNebula does not have any more, and that is missed."""
+        return self.kind == "dead" and self.vm_id is None
+
+    @property
     def broken(self) -> bool:
         """Whether only a new VM mends it."""
         return self.act in ("rollout", "replace VM") and self.kind != "twin"

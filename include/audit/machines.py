@@ -112,7 +112,7 @@ def _vanished(view: View) -> Iterator[Finding]:
 
 def _gone(view: View, slot: int, names: Sequence[str]) -> Finding:
     name, service = _latest(view, names), view.service.name
-    reason = f"gone, and nothing else fills slot {slot}; other systems still know it"
+    reason = f"gone, and nothing else fills slot {slot}; other systems still know it, or did"
     doubt = f"no VM of {service} serves: is it retired? a rollout brings it back"
     found = _dead(view, name, f"VM {name}", reason)
     return replace(found, act="rollout", doubt=answering(view, name) if view.serving() else doubt)

@@ -19,17 +19,23 @@ class Memory:
     """Bounded: it holds what is wrong now, and the rollouts of one week or of what is wrong."""
 
     seen: Mapping[str, float] = field(default_factory=dict)  # Finding.key -> epoch s, first seen
+    lost: frozenset[str] = frozenset()  # VMs that are missed: a repair removes what shows it
     rollouts: Mapping[str, float] = field(default_factory=dict)  # "shop-k3f9x2q" -> last marked
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> Self:
         """Return what `to_json` made *data* of; nothing is remembered at the first audit."""
         found = data or {}
-        return cls(seen=dict(found.get("seen", {})), rollouts=dict(found.get("rollouts", {})))
+        return cls(
+            seen=dict(found.get("seen", {})),
+            lost=frozenset(found.get("lost", ())),
+            rollouts=dict(found.get("rollouts", {})),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return {"seen": dict(self.seen), "rollouts": dict(self.rollouts)}
+        seen, rollouts = dict(self.seen), dict(self.rollouts)
+        return {"seen": seen, "lost": sorted(self.lost), "rollouts": rollouts}
 
     @property
     def known(self) -> frozenset[str]:
@@ -56,5 +62,6 @@ def remember(
     kept = {each: last for each, last in before.rollouts.items() if last >= oldest or each in left}
     return Memory(
         seen={found.key: before.seen.get(found.key, moment) for found in findings},
+        lost=frozenset(found.name for found in findings if found.vanished),
         rollouts={**kept, **dict.fromkeys(sorted(marked), moment)},
     )

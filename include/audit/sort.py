@@ -22,10 +22,12 @@ def view_services(
     facts: FleetFacts,
     now: datetime,
     known: frozenset[str] = frozenset(),
+    lost: frozenset[str] = frozenset(),
 ) -> dict[str, View]:
     """Return the view of each service, in one pass over each list.
 
-    *known*: the rollouts ("shop-k3f7x2q") that earlier audits knew to be ours.
+    *known*: the rollouts ("shop-k3f7x2q") that earlier audits knew to be ours. *lost*: VMs that the
+    last audit missed; what showed it may have been removed since.
     """
     views = {s.name: View(service=s, replicas=_wanted(s, now), now=now) for s in services}
     for view in views.values():
@@ -40,6 +42,9 @@ def view_services(
     _sort_entries(views, facts)
     for view in views.values():
         view.rollouts = known | proved(view)
+    for name in lost:
+        if owner := _view(views, name):
+            owner.lost.add(name)
     return views
 
 

@@ -33,6 +33,7 @@ class View:
     groupless: str = ""  # what the firewall says when it lacks the service's group
     let_in: dict[str, str] = field(default_factory=dict)  # address in its group -> whose
     taken: Mapping[str, str] = field(default_factory=dict)  # address -> FQDN that it points to
+    lost: set[str] = field(default_factory=set)  # that the last audit missed
     in_use: frozenset[str] = frozenset()  # addresses of all VMs of its cloud
     rollouts: frozenset[str] = frozenset()  # "shop-k3f9x2q": those that are ours beyond doubt
 
@@ -40,7 +41,7 @@ class View:
     def names(self) -> list[str]:
         """Every name of ours that any system has, in order."""
         known = (self.vms, self.certificates, self.nodes, self.forward, self.reverse)
-        served = (self.hosts, self.members, self.entries)
+        served = (self.hosts, self.members, self.entries, self.lost)
         return sorted({name for each in (*known, *served) for name in each})
 
     def ours(self, name: str) -> list[CloudVm]:

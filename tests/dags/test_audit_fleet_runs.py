@@ -11,6 +11,7 @@ from airflow.models import DagRun
 from airflow.sdk import DAG
 from airflow.utils.session import create_session
 
+from include.facts import VmPhase
 from snowmelt.errors import Conflict, Unreachable
 from snowmelt.hooks.audit_memory import AuditMemoryHook
 from snowmelt.hooks.dag_runs import DagRunsHook
@@ -63,7 +64,12 @@ def test_a_preview_is_green_and_changes_nothing(world: FakeWorld, dag: DAG) -> N
     assert world.story == []
 
 
-def test_a_repair_mends_and_starts_the_rollout_of_what_died(world: FakeWorld, dag: DAG) -> None:
+@pytest.mark.parametrize("phase", ["unknown", "done"])
+def test_a_repair_mends_and_starts_the_rollout_of_what_died(
+    world: FakeWorld, dag: DAG, phase: VmPhase
+) -> None:
+    """Also of a VM that vanished: the repair takes away all that told of it."""
+    world.vms[1].phase = phase
     state, tasks = run(dag, repair=True, grace=0)
 
     assert state == "success"

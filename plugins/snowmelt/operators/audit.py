@@ -55,12 +55,13 @@ class _AuditOperator(BaseOperator):
 
     ui_color = "#eef3fb"
 
-    def audit(self, context: Context) -> Audit:
-        """Look, and decide."""
+    def audit(self, context: Context, *, goes_on: bool = False) -> Audit:
+        """Look, and decide. *goes_on*: from the audit before, whose repair may be done by now."""
         params, now = context["params"], datetime.fromtimestamp(time.time(), UTC)
         services, memory = _catalogue(), AuditMemoryHook().read()
         facts = look_at_fleet(services.values())
-        views = view_services(services.values(), facts, now, memory.known)
+        lost = memory.lost if goes_on else frozenset()
+        views = view_services(services.values(), facts, now, memory.known, lost)
         findings = find(views, facts)
         busy = _busy(findings)
         grace, chosen = timedelta(minutes=params["grace"]), params["services"] or services
@@ -76,7 +77,7 @@ class _AuditOperator(BaseOperator):
         """Look before something is changed; not without being asked, nor when the brake asks."""
         if not context["params"]["repair"]:
             raise AirflowSkipException("preview: nothing is changed")
-        found = self.audit(context)
+        found = self.audit(context, goes_on=True)
         if found.question:
             raise Refused(found.question)
         return found

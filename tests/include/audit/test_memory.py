@@ -51,8 +51,16 @@ def test_a_rollout_is_known_for_as_long_as_something_of_it_is_left() -> None:
     assert remember(memory, [left], [], NOW).known == {"shop-k3f7x2q"}
 
 
+def test_vms_that_are_missed_are_remembered_until_the_next_audit() -> None:
+    memory = remember(Memory(), [replace(NODE, kind="dead", name="shop-k3f7x2q-1")], [], NOW)
+
+    assert memory.lost == {"shop-k3f7x2q-1"}
+    assert remember(memory, [], [], NOW).lost == frozenset()
+
+
 def test_it_survives_as_json() -> None:
-    memory = remember(Memory(), [NODE], ["shop-k3f7x2q"], NOW)
+    lost = replace(NODE, kind="dead", name="shop-k3f7x2q-1")
+    memory = remember(Memory(), [NODE, lost], ["shop-k3f7x2q"], NOW)
 
     assert Memory.from_json(json.loads(json.dumps(memory.to_json()))) == memory
 

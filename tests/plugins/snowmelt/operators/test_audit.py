@@ -444,6 +444,29 @@ def test_what_has_become_whole_since_the_audit_is_not_replaced(world: FakeWorld)
     assert not world.runs
 
 
+def test_a_vm_that_vanished_is_replaced_when_nothing_is_left_of_it_to_see(world: FakeWorld) -> None:
+    """The repair before the healing has removed all that told of it."""
+    two_old(world)
+    world.vms[1].phase = "done"
+    audit()
+    repair()
+    assert f"{SECOND}.lab.test" not in world.nodes
+
+    assert heal() == ["rollout_shop"]
+
+
+def test_a_slot_that_stays_empty_is_told_by_what_is_left_alone(world: FakeWorld) -> None:
+    """A later audit takes it for what a rollout made smaller."""
+    two_old(world)
+    world.vms[1].phase = "done"
+    audit()
+    repair()
+    audit()
+
+    with pytest.raises(AirflowSkipException):
+        heal()
+
+
 def test_nothing_is_healed_when_the_brake_would_ask_by_now(world: FakeWorld) -> None:
     two_old(world)
     world.vms[0].phase = world.vms[1].phase = "unknown"
