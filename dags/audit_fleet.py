@@ -7,8 +7,8 @@
 3. `repair`, with `repair=true`, looks again and mends what is safely ours: known for longer than
    `grace`, of a service of the catalogue, and no rollout of it under way. What other people made
    is never touched.
-4. `heal`, with `repair=true`, looks again and starts a rollout of each service that has a dead VM.
-   It replaces just what is broken. What one system refused to mend does not stop it.
+4. `heal`, with `repair=true`, looks again and starts a rollout of each service that still has a
+   dead VM. It replaces just what is broken. What one system refused to mend does not stop it.
 5. `mended` does nothing: by it the run is red when `repair` or `heal` failed.
 """
 
@@ -41,7 +41,7 @@ with DAG(
     brake = Brake(task_id="brake", audit=audit.output)
     repair = RepairFleet(task_id="repair")
     # the success that it needs at least is the brake's: repair may fail, and the brake may not
-    heal = HealFleet(task_id="heal", trigger_rule="all_done_min_one_success")
+    heal = HealFleet(task_id="heal", broken=brake.output, trigger_rule="all_done_min_one_success")
     mended = EmptyOperator(task_id="mended", trigger_rule="none_failed")
     brake >> repair >> mended
     [brake, repair] >> heal >> mended

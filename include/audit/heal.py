@@ -13,6 +13,12 @@ from include.audit.view import slot_of
 _LONGEST = 500  # what the form of a rollout takes as a reason
 
 
+def needing(judged: Iterable[Judged]) -> list[Finding]:
+    """Return what a rollout mends, and may."""
+    acts = ("rollout", "replace VM")
+    return [each.finding for each in judged if each.safe and each.finding.act in acts]
+
+
 def heal(judged: Iterable[Judged]) -> dict[str, dict[str, Any]]:
     """Return the parameters of a rollout for each service that has something broken.
 
@@ -20,9 +26,8 @@ def heal(judged: Iterable[Judged]) -> dict[str, dict[str, Any]]:
     that. Where a VM looks whole to a rollout, its slot is named.
     """
     broken: dict[str, list[Finding]] = defaultdict(list)
-    for each in judged:
-        if each.safe and each.finding.act in ("rollout", "replace VM"):
-            broken[each.finding.service].append(each.finding)
+    for found in needing(judged):
+        broken[found.service].append(found)
     return {service: _params(found) for service, found in sorted(broken.items())}
 
 

@@ -21,6 +21,7 @@ from include.audit import (
     find,
     heal,
     judge,
+    needing,
     remember,
     rollouts,
     view_services,
@@ -55,14 +56,18 @@ class _AuditOperator(BaseOperator):
 
     ui_color = "#eef3fb"
 
-    def audit(self, context: Context, *, goes_on: bool = False) -> Audit:
-        """Look, and decide. *goes_on*: from the audit before, whose repair may be done by now."""
+    def audit(self, context: Context, only: Collection[str] | None = None) -> Audit:
+        """Look, and decide.
+
+        *only*: of what the audit of this run found, by `Finding.key`. Its repair may be done by
+        now: what showed that a VM vanished is gone, and what it let in is not up yet.
+        """
         params, now = context["params"], datetime.fromtimestamp(time.time(), UTC)
         services, memory = _catalogue(), AuditMemoryHook().read()
         facts = look_at_fleet(services.values())
-        lost = memory.lost if goes_on else frozenset()
+        lost = memory.lost if only is not None else frozenset()
         views = view_services(services.values(), facts, now, memory.known, lost)
-        findings = find(views, facts)
+        findings = [f for f in find(views, facts) if only is None or f.key in only]
         busy = _busy(findings)
         grace, chosen = timedelta(minutes=params["grace"]), params["services"] or services
         judged = judge(findings, memory, now=now, grace=grace, busy=busy)
@@ -73,11 +78,11 @@ class _AuditOperator(BaseOperator):
             memory=remember(memory, findings, rollouts(views), now),
         )
 
-    def for_change(self, context: Context) -> Audit:
+    def for_change(self, context: Context, only: Collection[str] | None = None) -> Audit:
         """Look before something is changed; not without being asked, nor when the brake asks."""
         if not context["params"]["repair"]:
             raise AirflowSkipException("preview: nothing is changed")
-        found = self.audit(context, goes_on=True)
+        found = self.audit(context, only)
         if found.question:
             raise Refused(found.question)
         return found
@@ -87,7 +92,8 @@ class AuditFleet(_AuditOperator):
     """Read all systems once and print what does not fit, with what a repair would do about it.
 
     Returns {"findings": […], "total": how many, "question": "" or what the brake asks,
-    "heal": {service: parameters of the rollout that would be started}}.
+    "heal": {service: parameters of the rollout that would be started},
+    "broken": [`Finding.key` of what these rollouts would mend]}.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -101,11 +107,15 @@ class AuditFleet(_AuditOperator):
             "total": len(found.judged),
             "question": found.question,
             "heal": heal(found.judged),
+            "broken": [each.key for each in needing(found.judged)],
         }
 
 
 class Brake(BaseOperator):
-    """Fail, and so stop everything after it, when much is down at once."""
+    """Fail, and so stop everything after it, when much is down at once.
+
+    Else it returns what is broken, for `heal`.
+    """
 
     template_fields: Sequence[str] = ("audit",)
 
@@ -113,10 +123,12 @@ class Brake(BaseOperator):
         super().__init__(**kwargs)
         self.audit = audit
 
-    def execute(self, context: Context) -> None:
+    def execute(self, context: Context) -> list[str]:
         if self.audit["question"]:
             raise Refused(self.audit["question"])
         self.log.info("few VMs are down, or none")
+        broken: list[str] = self.audit["broken"]
+        return broken
 
 
 class RepairFleet(_AuditOperator):
@@ -150,12 +162,18 @@ class RepairFleet(_AuditOperator):
 class HealFleet(_AuditOperator):
     """Start a rollout of each service that has something broken, one for each audit.
 
-    On a fresh look too: a slot that was broken yesterday may hold a whole VM by now. It does not
-    wait for them: each is a run of its own, with its own way back.
+    What the audit saw broken, and a fresh look as well: a slot that was broken yesterday may hold a
+    whole VM by now. It does not wait for them: each is a run of its own, with its own way back.
     """
 
+    template_fields: Sequence[str] = ("broken",)
+
+    def __init__(self, *, broken: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.broken = broken
+
     def execute(self, context: Context) -> list[str]:
-        wanted = heal(self.for_change(context).judged)
+        wanted = heal(self.for_change(context, self.broken).judged)
         if not wanted:
             raise AirflowSkipException("nothing to heal")
         started, failed = list[str](), list[SnowmeltError]()
