@@ -41,6 +41,7 @@ with DAG(
     params=refresh_params(),
     schedule=None,
     max_active_runs=1,
+    is_paused_upon_creation=False,  # it begins with a form
     default_args=DEFAULTS,
     doc_md=__doc__,
     tags=["image"],

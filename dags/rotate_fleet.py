@@ -37,7 +37,7 @@ with DAG(
     ),
     catchup=False,
     max_active_runs=1,
-    is_paused_upon_creation=True,  # a site begins when its first dry run looks right
+    is_paused_upon_creation=True,  # a site begins with a dry run, and that needs it switched on
     default_args={**DEFAULTS, "owner": "snowmelt"},
     doc_md=__doc__,
     tags=["fleet"],

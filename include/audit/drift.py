@@ -95,8 +95,8 @@ def _monitoring(view: View, vm: CloudVm) -> Iterator[Finding]:
     elif host.address != vm.addresses[0]:
         reason = f"has address {host.address}, the VM has {vm.addresses[0]}"
         yield replace(_drift(view, vm, "monitoring", thing, reason), act="monitor VM")
-    elif host.down_since is not None and view.service.balancer is None:
-        # where there is a balancer it says whether the VM serves
+    elif host.down_since is not None and view.service.balancer is None and _is_let_in(view, vm):
+        # where there is a balancer it says whether the VM serves; who is shut out is not dead
         reason = f"OpenNebula says {vm.state}, and it is down since {host.down_since:%H:%M %Z}"
         found = _drift(view, vm, "monitoring", thing, reason)
         yield replace(found, kind="dead", act="rollout", since=host.down_since)

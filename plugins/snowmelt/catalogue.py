@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable
 
 from include.catalogue import CatalogueError, Service, load_service, service_names
 from include.catalogue.fleet import Fleet, load_fleet
 from snowmelt.errors import Refused
+
+log = logging.getLogger(__name__)
 
 
 def readable_services(only: Collection[str] = ()) -> tuple[dict[str, Service], dict[str, str]]:
@@ -19,6 +22,18 @@ def readable_services(only: Collection[str] = ()) -> tuple[dict[str, Service], d
         except CatalogueError as error:
             broken[name] = str(error)
     return services, broken
+
+
+def known_services() -> dict[str, Service]:
+    """Return the services by name, and log an error for each whose file is wrong.
+
+    For work that is done all the same for the others; what is left of a service that nobody can
+    read looks like somebody else's meanwhile, which is never touched.
+    """
+    services, broken = readable_services()
+    for problem in broken.values():
+        log.error("left out: %s", problem)
+    return services
 
 
 def settled_fleet() -> Fleet:

@@ -26,7 +26,8 @@ from include.audit import (
     rollouts,
     view_services,
 )
-from include.catalogue import CatalogueError, Service, load_all
+from include.catalogue import Service
+from snowmelt.catalogue import known_services
 from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.fleet_look import look_at_fleet
 from snowmelt.hooks.audit_memory import AuditMemoryHook
@@ -63,7 +64,7 @@ class _AuditOperator(BaseOperator):
         now: what showed that a VM vanished is gone, and what it let in is not up yet.
         """
         params, now = context["params"], datetime.fromtimestamp(time.time(), UTC)
-        services, memory = _catalogue(), AuditMemoryHook().read()
+        services, memory = known_services(), AuditMemoryHook().read()
         facts = look_at_fleet(services.values())
         lost = memory.lost if only is not None else frozenset()
         views = view_services(services.values(), facts, now, memory.known, lost)
@@ -205,13 +206,6 @@ def _raise_all(failed: Sequence[SnowmeltError]) -> None:
     if failed:
         final = all(isinstance(error, Refused) for error in failed)
         raise (Refused if final else SnowmeltError)("; ".join(map(str, failed)))
-
-
-def _catalogue() -> dict[str, Service]:
-    try:
-        return load_all()
-    except CatalogueError as error:
-        raise Refused(str(error)) from error
 
 
 def _busy(findings: Collection[Finding]) -> frozenset[str]:

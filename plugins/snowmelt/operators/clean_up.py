@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperator
 
-from include.catalogue import CatalogueError, Service, load_all
+from include.catalogue import Service
 from include.state import expired, list_faults, stale_faults, told
+from snowmelt.catalogue import known_services
 from snowmelt.errors import Refused
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
@@ -77,19 +78,16 @@ class CleanAllImages(BaseOperator):
 
 def connections(system: str) -> tuple[str, ...]:
     """Return the Connections to one kind of system that the services of the catalogue use."""
-    return tuple(sorted({getattr(service.connections, system) for service in _services()}))
+    return tuple(
+        sorted({getattr(service.connections, system) for service in known_services().values()})
+    )
 
 
 def _users(system: str, conn_id: str) -> list[Service]:
     """Return the services that use one Connection."""
-    return [each for each in _services() if getattr(each.connections, system) == conn_id]
-
-
-def _services() -> Collection[Service]:
-    try:
-        return load_all().values()
-    except CatalogueError as error:
-        raise Refused(str(error)) from error
+    return [
+        each for each in known_services().values() if getattr(each.connections, system) == conn_id
+    ]
 
 
 def _vms(conn_id: str) -> Iterable[CloudVm]:

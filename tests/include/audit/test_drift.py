@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.include.audit.fleet import GROUP, NOW, ROLLOUT, WORDS, Fleet
+from tests.include.audit.fleet import GROUP, NOW, ROLLOUT, WORDS, Fleet, service
 
 NAME, ADDRESS = f"shop-{ROLLOUT}-1", "198.18.0.101"
 FQDN = f"{NAME}.lab.test"
@@ -75,6 +75,17 @@ def test_what_the_balancer_finds_well_is_well_whatever_monitoring_says() -> None
     down(fleet, NAME, timedelta(hours=1))
 
     assert fleet.judged() == ()
+
+
+def test_a_guest_that_the_firewall_shuts_out_is_let_in_again_not_replaced() -> None:
+    """Monitoring may stand on the other side; a firewall that forgot its sets kills no fleet."""
+    fleet = Fleet()
+    fleet.services[1] = service("worker", balancer=None, firewall={"group": GROUP})
+    for slot in (0, 1):
+        down(fleet, f"worker-{ROLLOUT}-{slot}", timedelta(hours=1))
+
+    assert acts(fleet) == ["open firewall"] * 2
+    assert fleet.question() == ""
 
 
 def test_guests_that_are_all_down_at_once_are_monitoring_s_trouble() -> None:
