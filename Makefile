@@ -10,7 +10,7 @@ ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env=SNOWMELT_LAB_STA
 PACKAGES := var/stamps/packages
 PYTHON := var/stamps/python
 CODE := plugins include dags lab tests
-UNIT := not lab and not contract and not long
+UNIT := not lab and not contract and not long and not runs
 
 .PHONY: help setup lab-up lab-down lab-status demo demo-down check test test-long contract bench year lock verify-proof
 
@@ -54,8 +54,9 @@ check: $(PYTHON)  ## Format, lint, types, unit tests: what has to be clean befor
 	cat var/stamps/types.log
 	exit $$failed
 
-test: $(PACKAGES) check contract  ## Everything: check, contract suite, end to end in the lab
-	@$(ROOT) $(PY) -m lab up
+test: $(PACKAGES) check contract  ## Everything: check, whole runs, contract suite, end to end in the lab
+	@echo "test: whole runs" && $(PY) -m pytest -m runs -n auto --dist worksteal
+	$(ROOT) $(PY) -m lab up
 	echo "test: end to end in the lab" && $(ROOT) $(PY) -m pytest tests/lab -m lab -v --durations=15
 
 test-long: $(PACKAGES) $(PYTHON)  ## End to end in the lab what takes too long for `test`: over an hour

@@ -20,7 +20,11 @@ from tests.plugins.snowmelt.kit import OLD, two_old
 from tests.plugins.snowmelt.world import FakeWorld
 
 # Airflow's own in-process API server warns of what is to come in its libraries
-pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.runs,
+    pytest.mark.usefixtures("database"),
+    pytest.mark.filterwarnings("ignore"),
+]
 ORPHAN = f"shop-{OLD}-5.lab.test"
 
 

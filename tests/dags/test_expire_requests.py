@@ -55,6 +55,7 @@ def test_it_looks_every_five_minutes_and_one_look_at_a_time(dag: DAG) -> None:
     assert all(task.on_failure_callback in (say_why, [say_why]) for task in dag.tasks)
 
 
+@pytest.mark.runs
 @pytest.mark.usefixtures("database")
 @pytest.mark.filterwarnings("ignore")  # of Airflow's own in-process API server
 def test_a_reminder_that_fails_keeps_nothing_alive(

@@ -16,7 +16,11 @@ from snowmelt.operators.front_door import GoThrough
 from tests.dags.conftest import DAGS, Catalogue
 
 # Airflow's own in-process API server warns of what is to come in its libraries
-pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.runs,
+    pytest.mark.usefixtures("database"),
+    pytest.mark.filterwarnings("ignore"),
+]
 
 
 CHILD = ("rollout_shop", "r")

@@ -17,7 +17,11 @@ from tests.plugins.snowmelt.kit import OLD, serving
 from tests.plugins.snowmelt.world import FakeWorld, Guest
 
 # Airflow's own in-process API server warns of what is to come in its libraries
-pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.runs,
+    pytest.mark.usefixtures("database"),
+    pytest.mark.filterwarnings("ignore"),
+]
 
 FORM = {"image": "debian-12", "version": "2", "path": "/images/debian-12.qcow2"}
 NEW_IMAGE = "debian-12-2"

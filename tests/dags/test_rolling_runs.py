@@ -19,7 +19,11 @@ from tests.plugins.snowmelt.kit import OLD, serving
 from tests.plugins.snowmelt.world import FakeWorld, Guest
 
 # Airflow's own in-process API server warns of what is to come in its libraries
-pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.runs,
+    pytest.mark.usefixtures("database"),
+    pytest.mark.filterwarnings("ignore"),
+]
 
 
 class _NotYetError(BaseException):

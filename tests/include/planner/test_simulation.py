@@ -18,6 +18,7 @@ from tests.include.planner.services import shop
 from tests.include.planner.world import World
 
 _ROUNDS = 200
+_CHECKED = 4  # blocks of 50 seeds
 _RELEASES = ("1.0", "1.0", "1.1", "1.2", "1.3", "1.4", None)
 
 
@@ -108,9 +109,15 @@ def _follow(run: Run) -> None:
     at_the_end(run)
 
 
+def _block(strategy: str, number: int) -> Any:
+    """The first blocks are for every check, the others for `make test`."""
+    marks = pytest.mark.runs if number >= _CHECKED else ()
+    return pytest.param(strategy, number, marks=marks)
+
+
 @pytest.mark.parametrize(
     ("strategy", "block"),
-    [*(("blue_green", n) for n in range(10)), *(("rolling", n) for n in range(2))],
+    [*(_block("blue_green", n) for n in range(10)), *(_block("rolling", n) for n in range(2))],
 )
 def test_the_laws_hold_and_it_settles_whatever_fails(strategy: str, block: int) -> None:
     """50 seeds each; every one ends with two whole VMs and no trace of any other."""
