@@ -54,8 +54,14 @@ check: $(PYTHON)  ## Format, lint, types, unit tests: what has to be clean befor
 	cat var/stamps/types.log
 	exit $$failed
 
-test: $(PACKAGES) check contract  ## Everything: check, whole runs, contract suite, end to end in the lab
-	@echo "test: whole runs" && $(PY) -m pytest -m runs -n auto --dist worksteal
+test: $(PACKAGES) check  ## Everything: check, whole runs, contract suite, end to end in the lab
+	@echo "test: whole runs, and beside them the contract suite, which mostly waits"
+	$(MAKE) contract > var/stamps/contract.log 2>&1 & contract=$$!
+	failed=0
+	$(PY) -m pytest -m runs -n auto --dist worksteal || failed=1
+	wait $$contract || failed=1
+	cat var/stamps/contract.log
+	[ $$failed = 0 ]
 	$(ROOT) $(PY) -m lab up
 	echo "test: end to end in the lab" && $(ROOT) $(PY) -m pytest tests/lab -m lab -v --durations=15
 

@@ -20,7 +20,9 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from include.catalogue.loader import service_names
-from snowmelt.operators.audit import AuditFleet, Brake, HealFleet, RepairFleet
+from snowmelt.operators.audit import AuditFleet, Brake
+from snowmelt.operators.heal import HealFleet
+from snowmelt.operators.repair import RepairFleet
 from snowmelt.params import DEFAULTS
 from snowmelt.params_audit import audit_params
 

@@ -26,10 +26,10 @@ from snowmelt.operators.enrolment import EnrolInPuppet
 from snowmelt.operators.image import (
     CleanImages,
     ImportImage,
-    PlanRefresh,
     PointTemplates,
     UndoRefresh,
 )
+from snowmelt.operators.image_plan import PlanRefresh
 from snowmelt.operators.names import PublishDns
 from snowmelt.operators.sweep import ClearLeftovers
 from snowmelt.operators.trial import CreateTrialVm, RetireTrial

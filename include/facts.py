@@ -13,6 +13,21 @@ VmPhase = Literal[
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Scope:
+    """The VMs to look among: some by their ids, and all with a vm_id from *since* on.
+
+    OpenNebula counts vm_ids up and gives none out twice, so who knows the VMs that were there, and
+    the next id at that time, need not read a whole fleet to find what came since.
+    """
+
+    ids: frozenset[int] = frozenset()
+    since: int = 0  # 0: every VM
+
+
+EVERY_VM = Scope()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CloudVm:
     """A VM as OpenNebula shows it (`one.vmpool.info`, `one.vmpool.infoextended`)."""
 
@@ -47,6 +62,7 @@ class VmSpec:
     disks: tuple[Mapping[str, str], ...] = ()  # none: those of the template
     context: Mapping[str, str] = field(default_factory=dict, repr=False)
     ends_at: int | None = None  # epoch seconds at which OpenNebula itself terminates it
+    scope: Scope = EVERY_VM  # where an earlier try could have made it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

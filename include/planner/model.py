@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from include.facts import HostHealth, Member, VmPhase
+from include.facts import HostHealth, Member, Scope, VmPhase
 from include.planner.moves import Move, story
 
 Replace = Literal["all", "outdated", "none"]
@@ -66,6 +66,7 @@ class Seen:
     vms: tuple[SeenVm, ...] = ()
     foreign: tuple[Foreign, ...] = ()
     unreadable: tuple[str, ...] = ()  # a sentence for each system that could not be read
+    next_id: int = 0  # no VM that is not here yet gets a lower vm_id; 0: nobody asked
 
     @property
     def complete(self) -> bool:
@@ -162,6 +163,13 @@ class Plan(Data):
     kept: tuple[KeptVm, ...] = ()
     pairs: tuple[Pair, ...] = ()  # rolling only: the replacements in the order of their turns
     notes: tuple[str, ...] = ()
+    before: tuple[int, ...] = ()  # vm_ids of the service when it was planned
+    since: int = 0  # the vm_id that OpenNebula would have given out next; 0: nobody asked
+
+    @property
+    def scope(self) -> Scope:
+        """Where the VMs of this service are, from its plan on."""
+        return Scope(ids=frozenset(self.before), since=self.since)
 
     @property
     def moves(self) -> tuple[Move, ...]:
@@ -183,4 +191,5 @@ class Plan(Data):
         """Return the plan that `to_json` made *data* of."""
         parts = {"new": NewVm, "leftovers": OldVm, "old": OldVm, "kept": KeptVm, "pairs": Pair}
         lists = {key: tuple(kind(**vm) for vm in data.get(key, ())) for key, kind in parts.items()}
-        return cls(**{**data, **lists, "notes": tuple(data["notes"])})
+        texts = {"notes": tuple(data["notes"]), "before": tuple(data.get("before", ()))}
+        return cls(**{**data, **lists, **texts})

@@ -45,6 +45,8 @@ def _write(goal: Goal, wanted: Wanted, seen: Seen, found: Sorted) -> Plan:
         old=tuple(_old(goal, vm, why) for vm, why in found.old),
         kept=tuple(_kept(vm, why) for vm, why in found.kept),
         notes=_notes(goal, seen, found),
+        before=tuple(sorted(vm.vm_id for vm in seen.vms)),
+        since=seen.next_id,
     )
 
 

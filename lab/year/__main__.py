@@ -16,7 +16,7 @@ os.environ["SNOWMELT_LAB_CACHE"] = f"{os.environ['SNOWMELT_LAB_STATE']}-cache"
 
 from lab.settings import CHECKOUT, places
 from lab.year.live import live
-from lab.year.report import LIMIT, grew, table
+from lab.year.report import LIMIT, grew, grown_tables, table
 
 
 def options() -> argparse.Namespace:
@@ -40,6 +40,7 @@ def main() -> int:
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(found, indent=2) + "\n")
     print(table(found["systems"], found["first_day"], found["last_day"]))
+    print(grown_tables(found["tables"]))
     names = grew(found["systems"])
     print(f"more than {LIMIT} times day {found['first_day']}: {', '.join(names) or 'none'}")
     print(f"written to {given.out}")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lab.settings import Places
 from lab.year.cloud import Cloud, cloud
 from lab.year.housekeeping import Housekeeping
 from lab.year.product import Product
-from lab.year.report import growth
-from lab.year.sizes import Sizes, rows, sizes
+from lab.year.report import grown_most, growth
+from lab.year.sizes import Sizes, relations, rows, sizes
 
 Say = Callable[[str], None]
 _EVERY = 10  # days between two measurements
@@ -41,6 +41,7 @@ def live(places: Places, given: Namespace, say: Say) -> dict[str, Any]:
             "faults": year.faults,
             "sizes": year.sizes,
             "rows": rows(places),
+            "tables": grown_most(year.tables[year.first], year.tables[last]),
         }
 
 
@@ -52,6 +53,7 @@ class Year:
         self.housekeeping = Housekeeping(cloud, given.lists_every)
         self.first = given.first
         self.sizes: dict[int, Sizes] = {}
+        self.tables: dict[int, Mapping[str, int]] = {}
         self.planned: dict[str, int] = {}
         self.done: Counter[str] = Counter()
         self.faults: list[str] = []
@@ -88,6 +90,7 @@ class Year:
 
     def _measure(self, day: int) -> None:
         self.sizes[day] = sizes(self.cloud.places) | {"planner": self.planned}
+        self.tables[day] = relations(self.cloud.places)
         self.say(f"day {day}: {self.sizes[day]}")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 Sizes = Mapping[str, Mapping[str, int]]
 
 LIMIT = 1.2
+_MOST = 5  # tables: what makes a database grow is one or two
 SHIFTED = "clock shifted by days"
 UNTIMED = "nothing of it depends on the day"
 TIME = {
@@ -36,6 +37,19 @@ def _grown(first: int, last: int) -> dict[str, Any]:
     """What is empty on both days has not grown; what came out of nothing has no ratio."""
     ratio = last / first if first else (None if last else 1.0)
     return {"first": first, "last": last, "ratio": ratio}
+
+
+def grown_most(first: Mapping[str, int], last: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """Return the five tables that grew by the most bytes, with their sizes; those that grew."""
+    more = {name: size - first.get(name, 0) for name, size in last.items()}
+    names = sorted((name for name in more if more[name] > 0), key=lambda name: -more[name])
+    return {name: (first.get(name, 0), last[name]) for name in names[:_MOST]}
+
+
+def grown_tables(found: Mapping[str, tuple[int, int]]) -> str:
+    """Those tables in a line."""
+    told = [f"{name} {_size(first)} → {_size(last)}" for name, (first, last) in found.items()]
+    return f"PuppetDB's tables that grew: {', '.join(told) or 'none'}"
 
 
 def grew(found: Mapping[str, Mapping[str, Any]]) -> list[str]:

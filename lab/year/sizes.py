@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -60,6 +62,22 @@ def rows(places: Places) -> Mapping[str, int]:
     text = _psql(places, "select relname, n_live_tup from pg_stat_user_tables where n_live_tup > 0")
     pairs = (line.split("|") for line in text.splitlines())
     return {name: int(count) for name, count in pairs}
+
+
+def relations(places: Places) -> Mapping[str, int]:
+    """Return the bytes of each table of PuppetDB's database, its indexes included.
+
+    PuppetDB has a partition for each day of reports and events: they count as one table.
+    """
+    text = _psql(
+        places,
+        "select relname, pg_total_relation_size(oid) from pg_class where relkind in ('r', 'm')",
+    )
+    found: Counter[str] = Counter()
+    for line in text.splitlines():
+        name, size = line.split("|")
+        found[re.sub(r"_\d{8}z$", "", name)] += int(size)
+    return found
 
 
 def _database(places: Places) -> int:

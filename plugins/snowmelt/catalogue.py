@@ -44,6 +44,14 @@ def settled_fleet() -> Fleet:
         raise Refused(str(error)) from error
 
 
+def users_of(system: str, services: Iterable[Service]) -> dict[str, list[Service]]:
+    """Return the Connections to one kind of system, each with the services that use it."""
+    found: dict[str, list[Service]] = {}
+    for service in services:
+        found.setdefault(getattr(service.connections, system), []).append(service)
+    return dict(sorted(found.items()))
+
+
 def clouds_of(services: Iterable[Service]) -> list[str]:
     """Return the Connections of all OpenNebulas that *services* are on."""
-    return sorted({service.connections.opennebula for service in services})
+    return list(users_of("opennebula", services))

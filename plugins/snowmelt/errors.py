@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from airflow.sdk.exceptions import AirflowFailException
 
 
@@ -35,3 +37,10 @@ class NotAllowed(Refused):
 
 class OutOfRoom(SnowmeltError):
     """A quota, the addresses of a network or the room on the hosts is used up."""
+
+
+def raise_all(failed: Sequence[SnowmeltError]) -> None:
+    """Raise one error for several; it is final only when every one of them is."""
+    if failed:
+        final = all(isinstance(error, Refused) for error in failed)
+        raise (Refused if final else SnowmeltError)("; ".join(map(str, failed)))

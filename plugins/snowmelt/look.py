@@ -1,17 +1,19 @@
-"""Look at everything that is known of a service: one call for each list, none for each VM.
+"""Look at everything that is known of a service.
 
-A plan and its verification look at every VM that OpenNebula has (`facts`), also at those that only
-claim to be the service's. A guard asks before each act of each VM: it looks at those that have the
-service's names (`look`), which in a large fleet are few of many, or at its one VM (`look_at_one`).
+Only a plan reads every VM that OpenNebula has (`facts`): also those that merely claim to be the
+service's. All that comes after it asks for single VMs, by name: of the service (`look`), of the
+plan (`look_back`), or one (`look_at_one`). Each VM that is rebuilt is looked at some ten times, and
+a list of the whole fleet would cost what the fleet is: a second of a Puppet CA for 1,000
+certificates, 0.1 s of ours for the names of a zone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from include.catalogue.model import Service
-from include.facts import Address, CloudVm, Entry, HostHealth, Member
-from include.planner import Facts, Seen, parse_name, see
+from include.facts import EVERY_VM, Address, Certificate, CloudVm, Entry, HostHealth, Member, Scope
+from include.planner import Facts, Plan, Seen, parse_name, see
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.hooks.firewall import firewall_for
 from snowmelt.hooks.monitoring import monitoring_for
@@ -21,41 +23,95 @@ from snowmelt.hooks.puppet_ca import PuppetCaHook
 
 
 def facts(service: Service) -> Facts:
-    """Return what all systems know. A system that does not answer raises its own error."""
-    return _facts(service, OpenNebulaHook(service.connections.opennebula).vms(service.name))
+    """Return what all systems know, by their lists: also of VMs that OpenNebula does not have.
 
-
-def look(service: Service) -> Seen:
-    """Return the VMs of a service as all systems together see them."""
-    named = OpenNebulaHook(service.connections.opennebula).vms_named(service.name)
-    return see(service, _facts(service, named))
-
-
-def look_at_one(service: Service, name: str) -> Seen:
-    """Return one VM as all systems but the balancer see it, without reading any list of them."""
-    conns, fqdn = service.connections, service.fqdn(name)
-    certificate = PuppetCaHook(conns.puppet_ca).certificate(fqdn)
-    addresses = NameServerHook(conns.nameserver).lookup(fqdn)
-    monitored = service.monitoring is not None
-    known = Facts(
-        vms=OpenNebulaHook(conns.opennebula).find(name),
-        certificates=[certificate] if certificate else [],
-        addresses=[Address(fqdn=fqdn, address=each, ttl=0) for each in addresses],
-        health=monitoring_for(conns.monitoring).health([fqdn]) if monitored else (),
-        entries=_entries(service),
-    )
-    return see(service, known)
-
-
-def _facts(service: Service, vms: Sequence[CloudVm]) -> Facts:
+    A system that does not answer raises its own error.
+    """
+    cloud = OpenNebulaHook(service.connections.opennebula)
+    next_id = cloud.next_id()  # before the VMs: one that comes in between has this or a higher one
     return Facts(
-        vms=vms,
+        vms=cloud.vms(service.name),
         certificates=PuppetCaHook(service.connections.puppet_ca).certificates(),
-        addresses=_addresses(service),
-        health=_health(service),
+        addresses=_all_addresses(service),
+        health=_all_health(service),
         members=look_at_pool(service),
         entries=_entries(service),
+        next_id=next_id,
     )
+
+
+def look(service: Service, scope: Scope = EVERY_VM) -> Seen:
+    """Return the VMs of a service as all systems together see them."""
+    vms = OpenNebulaHook(service.connections.opennebula).vms_named(service.name, scope)
+    names = {vm.name for vm in vms}
+    return see(service, _facts_of(service, vms, names, look_at_pool(service)))
+
+
+def look_back(service: Service, plan: Plan) -> Facts:
+    """Return what all systems know of the VMs of a plan, those that went among them."""
+    cloud = OpenNebulaHook(service.connections.opennebula)
+    vms = cloud.vms_named(service.name, plan.scope)
+    staying = {vm.name for vm in plan.new} | {vm.name for vm in plan.kept}
+    gone = {vm.name for vm in (*plan.old, *plan.leftovers)}
+    names = staying | gone | {vm.name for vm in vms}
+    return _facts_of(service, vms, names, look_at_pool(service))
+
+
+def look_at_one(service: Service, name: str, scope: Scope = EVERY_VM) -> Seen:
+    """Return one VM as all systems but the balancer see it."""
+    vms = OpenNebulaHook(service.connections.opennebula).find(name, scope)
+    return see(service, _facts_of(service, vms, {name}, ()))
+
+
+def _facts_of(
+    service: Service, vms: Sequence[CloudVm], names: Iterable[str], members: Sequence[Member]
+) -> Facts:
+    fqdns = sorted(map(service.fqdn, names))
+    return Facts(
+        vms=vms,
+        certificates=_certificates(service, fqdns),
+        addresses=_addresses(service, fqdns),
+        health=_health(service, fqdns),
+        members=members,
+        entries=_entries(service),
+    )
+
+
+def _certificates(service: Service, fqdns: Iterable[str]) -> Sequence[Certificate]:
+    ca = PuppetCaHook(service.connections.puppet_ca)
+    return [found for fqdn in fqdns if (found := ca.certificate(fqdn))]
+
+
+def _addresses(service: Service, fqdns: Iterable[str]) -> Sequence[Address]:
+    dns, ttl = NameServerHook(service.connections.nameserver), service.dns.ttl
+    return [
+        Address(fqdn=fqdn, address=address, ttl=int(ttl.total_seconds()))
+        for fqdn in fqdns
+        for address in dns.lookup(fqdn)
+    ]
+
+
+def _health(service: Service, fqdns: Collection[str]) -> Sequence[HostHealth]:
+    if service.monitoring is None or not fqdns:
+        return ()
+    return monitoring_for(service.connections.monitoring).health(fqdns)
+
+
+def _all_addresses(service: Service) -> Sequence[Address]:
+    dns = NameServerHook(service.connections.nameserver)
+    mine = []
+    for address in dns.addresses(service.dns.zone):
+        name = parse_name(address.fqdn.removesuffix(f".{service.dns.zone}"))
+        if name and name.service == service.name:
+            mine.append(address)
+    return mine
+
+
+def _all_health(service: Service) -> Sequence[HostHealth]:
+    if service.monitoring is None:
+        return ()
+    monitoring = monitoring_for(service.connections.monitoring)
+    return monitoring.health(monitoring.hosts(service.name))
 
 
 def look_at_pool(service: Service) -> Sequence[Member]:
@@ -67,24 +123,7 @@ def look_at_pool(service: Service) -> Sequence[Member]:
     return balancer.members(service.balancer.pool, idle_s)
 
 
-def _addresses(service: Service) -> Sequence[Address]:
-    dns = NameServerHook(service.connections.nameserver)
-    mine = []
-    for address in dns.addresses(service.dns.zone):
-        name = parse_name(address.fqdn.removesuffix(f".{service.dns.zone}"))
-        if name and name.service == service.name:
-            mine.append(address)
-    return mine
-
-
 def _entries(service: Service) -> Sequence[Entry]:
     if service.firewall is None:
         return ()
     return firewall_for(service.connections.firewall).entries([service.firewall.group])
-
-
-def _health(service: Service) -> Sequence[HostHealth]:
-    if service.monitoring is None:
-        return ()
-    monitoring = monitoring_for(service.connections.monitoring)
-    return monitoring.health(monitoring.hosts(service.name))

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 
 from include.catalogue import Service, load_service
 from include.enrolment import make_token, objection
-from include.facts import CertificateRequest, CloudVm, VmSpec
+from include.facts import EVERY_VM, CertificateRequest, CloudVm, Scope, VmSpec
 from include.first_boot import first_boot_context
 from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.balancer import balancer_for
@@ -80,6 +80,7 @@ class Deployment:
         self.balancer = balancer_for(service.connections.balancer)
         self.pool = service.balancer
         self.pace = 1.0
+        self.scope = EVERY_VM
 
     def until(self, holds: Callable[[], object], pause: float) -> None:
         """Look every *pause* seconds."""
@@ -91,7 +92,9 @@ class Deployment:
 
     def run(self) -> None:
         """All of it."""
-        old = [self._old(vm) for vm in facts(self.service).vms]
+        there = facts(self.service)
+        old = [self._old(vm) for vm in there.vms]
+        self.scope = Scope(ids=frozenset(vm.vm_id for vm in there.vms), since=there.next_id)
         canary, *others = range(self.service.replicas)
         with ThreadPoolExecutor(max_workers=max(1, 2 * self.service.replicas)) as pool:
             first = pool.submit(self.bring_up, canary)
@@ -104,7 +107,7 @@ class Deployment:
             if old:
                 self.watch(new, self.service.watch.duration.total_seconds())
             list(pool.map(self.take_down, old))
-        facts(self.service)
+        look(self.service, self.scope)
         self.database.nodes()
 
     def seed(self) -> None:
@@ -170,10 +173,10 @@ class Deployment:
 
     def create(self, slot: int) -> Machine:
         """Instantiated, released, running."""
-        self.cloud.vms_named(self.service.name)  # is there room?
+        self.cloud.vms_named(self.service.name, self.scope)  # is there room?
         vm, _ = self.cloud.ensure_vm(self._spec(slot))
         self.until(lambda: self._phase(vm.vm_id) == "running", 2)
-        made = self.cloud.find(vm.name)[0]
+        made = self.cloud.find(vm.name, self.scope)[0]
         return Machine(vm.name, self.service.fqdn(vm.name), vm.vm_id, made.addresses[0])
 
     def _phase(self, vm_id: int) -> str:
@@ -206,6 +209,7 @@ class Deployment:
             memory_mb=service.opennebula.memory_mb,
             networks=service.opennebula.networks,
             context=context,
+            scope=self.scope,
         )
 
     def enrol(self, vm: Machine) -> None:
@@ -226,7 +230,7 @@ class Deployment:
     def join(self, vm: Machine) -> Machine:
         """Into the pool, and up."""
         if self.pool is not None:
-            look_at_one(self.service, vm.name)
+            look_at_one(self.service, vm.name, self.scope)
             self.balancer.ensure_member(self.pool.pool, vm.name, vm.address, self.pool.port)
             self.until(lambda: self._state(vm.name) == "up", 0.5)
         return vm
@@ -248,7 +252,7 @@ class Deployment:
         """No new sessions, until the old ones have ended."""
         if self.pool is None:
             return
-        look(self.service)
+        look(self.service, self.scope)
         pool, idle_s = self.pool.pool, self.service.drain.idle.total_seconds()
         self.balancer.drain(pool, vm.name)
 
@@ -261,7 +265,7 @@ class Deployment:
     def take_down(self, vm: Machine) -> None:
         """Out of everything."""
         if self.pool is not None:
-            look(self.service)
+            look(self.service, self.scope)
             self.balancer.remove_member(self.pool.pool, vm.name, cut=True)
         for _, remove in retirements(self.service, vm.fqdn, vm.address, revoke=False):
             remove()

@@ -33,7 +33,8 @@ def dag(world: FakeWorld, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch)
     """Return the DAG; its memory and its question to Airflow are the real ones."""
     monkeypatch.setattr(time, "sleep", lambda _: None)
     monkeypatch.setattr("snowmelt.operators.audit.AuditMemoryHook", AuditMemoryHook)
-    monkeypatch.setattr("snowmelt.operators.audit.DagRunsHook", DagRunsHook)
+    for module in ("audit", "heal"):
+        monkeypatch.setattr(f"snowmelt.operators.{module}.DagRunsHook", DagRunsHook)
     catalogue("shop", replicas=2)
     two_old(world)
     world.nodes.add(ORPHAN)

@@ -39,7 +39,7 @@ from tests.lab.test_hooks import Inside, connections, down_member, inside, until
 
 __all__ = ["connections", "inside"]
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 ROLLOUT = "q2w4e7r"
 NAME, REQUESTED, ONE_WAY, OTHER_WAY, HELD = (f"shop-{ROLLOUT}-{slot}" for slot in range(5))
 ZONE = "lab.test"
@@ -210,6 +210,7 @@ def safe(found: dict[str, dict[str, Any]]) -> set[str]:
     return {thing for thing, finding in found.items() if finding["safe"]}
 
 
+@pytest.mark.lab
 def test_an_orphan_of_each_kind_goes_and_what_people_made_stays(
     shop: Shop, auditor: Auditor, inside: Inside, swept: None
 ) -> None:
@@ -246,6 +247,7 @@ def test_an_orphan_of_each_kind_goes_and_what_people_made_stays(
     assert safe(auditor.found()) == set()
 
 
+@pytest.mark.lab
 def test_drift_of_each_kind_is_found_and_mended_in_place_where_it_can_be(
     shop: Shop, auditor: Auditor, inside: Inside
 ) -> None:
@@ -299,6 +301,7 @@ def tell_puppetdb(vm: worlds.Vm) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 def test_a_vm_that_lost_its_certificate_is_replaced_with_no_effect_outside(
     shop: Shop, auditor: Auditor, inside: Inside
 ) -> None:
@@ -313,6 +316,7 @@ def test_a_vm_that_lost_its_certificate_is_replaced_with_no_effect_outside(
     assert first.name not in names
 
 
+@pytest.mark.lab
 def test_a_vm_that_somebody_deleted_is_replaced_and_nothing_of_it_is_left(
     shop: Shop, auditor: Auditor, inside: Inside
 ) -> None:

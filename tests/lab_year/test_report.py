@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.year.report import grew, growth, table
+from lab.year.report import grew, grown_most, grown_tables, growth, table
 
 FIRST = {"CA": {"certificates": 900, "inventory": 100}, "DNS": {"journal": 0}}
 
@@ -30,6 +30,22 @@ def test_what_came_out_of_nothing_has_no_ratio_and_grew() -> None:
     assert found["DNS"]["ratio"] is None
     assert grew(found) == ["DNS"]
     assert "new" in table(found, 30, 365)
+
+
+def test_the_tables_that_grew_are_told_the_worst_first() -> None:
+    """One that shrank or stayed is not; one that was not there grew out of nothing."""
+    first = {"reports": 9_000, "certnames": 9_000, "factsets": 9_000}
+    last = {"reports": 9_500, "certnames": 30_000, "factsets": 8_000, "new": 700}
+
+    found = grown_most(first, last)
+
+    assert list(found.items()) == [
+        ("certnames", (9_000, 30_000)),
+        ("new", (0, 700)),
+        ("reports", (9_000, 9_500)),
+    ]
+    assert "certnames 9000 B → 30 kB" in grown_tables(found)
+    assert grown_tables({}).endswith("none")
 
 
 def test_the_table_says_how_time_was_treated() -> None:

@@ -7,14 +7,14 @@ and shows its result later, and a CONTEXT in the extra template replaces all of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 from xmlrpc.client import ServerProxy
 
 from pyone.server_xrpc import OneServerXRPC
 
-from include.facts import CloudVm, VmSpec
+from include.facts import EVERY_VM, CloudVm, Scope, VmSpec
 from include.inventory import Lease
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing, NotAllowed, Refused, Unreachable
@@ -26,7 +26,8 @@ from snowmelt.hooks.one_transport import MAX_CONNECTIONS, Endpoint, OneTransport
 
 _VISIBLE = -2  # filter flag: everything that this user may see
 _ALL_IDS = (-1, -1)
-_NOT_DONE = -1
+_NEWEST = (0, -2)  # a page of two, newest first (vm-pool/16)
+_NOT_DONE, _IN_ANY_STATE = -1, -2
 # States in which oned refuses `terminate` because it is under way (vm-actions/34, 35).
 _ON_ITS_WAY = frozenset({"ACTIVE/SHUTDOWN", "ACTIVE/EPILOG", "ACTIVE/CLEANUP_DELETE", "DONE"})
 
@@ -62,21 +63,25 @@ class OpenNebulaHook(ConnectedHook):
         )
         return tuple(vm for vm in found if service is None or service_of(vm) == service)
 
-    def vms_named(self, service: str) -> tuple[CloudVm, ...]:
-        """Return the VMs that are not DONE and have a name of *service*, whole, lowest id first.
+    def vms_named(self, service: str, scope: Scope = EVERY_VM) -> tuple[CloudVm, ...]:
+        """Return the VMs that are not DONE and have a name of *service*, whole, lowest id first."""
+        return self._among(scope, lambda vm: service_of(vm) == service)
 
-        One call for the names in the pool and one for those few VMs, however large the fleet is.
-        """
-        ids = [str(vm.vm_id) for vm in self.vm_states() if service_of(vm) == service]
-        found = self._read("infoset", ",".join(ids), True) if ids else ()
-        return tuple(vm for vm in found if vm.phase != "done")
-
-    def vm_states(self) -> tuple[CloudVm, ...]:
+    def vm_states(self, since: int = 0) -> tuple[CloudVm, ...]:
         """Return every VM we may see that is not DONE, without attributes and context.
 
-        One short call: 2 kB for each VM, against 9 kB extended.
+        One short call: 2 kB for each VM, against 9 kB extended. *since*: from that vm_id on.
         """
-        return self._read("info", _VISIBLE, *_ALL_IDS, _NOT_DONE)
+        ids = (since, -1) if since else _ALL_IDS
+        return self._read("info", _VISIBLE, *ids, _NOT_DONE)
+
+    def next_id(self) -> int:
+        """Return a vm_id that no VM has and that none lower than it will ever get.
+
+        Of VMs that we may see; others make it lower than it could be, which does no harm.
+        """
+        newest = self._read("info", _VISIBLE, *_NEWEST, _IN_ANY_STATE)
+        return newest[-1].vm_id + 1 if newest else 0
 
     def held_leases(self) -> tuple[Lease, ...]:
         """Return the addresses that serve no VM, of all networks that we may see.
@@ -105,13 +110,18 @@ class OpenNebulaHook(ConnectedHook):
         except Missing:  # its record was purged
             return True
 
-    def find(self, name: str) -> tuple[CloudVm, ...]:
-        """Return the VMs of this name that are not DONE, lowest id first, with their contexts.
+    def find(self, name: str, scope: Scope = EVERY_VM) -> tuple[CloudVm, ...]:
+        """Return the VMs of this name that are not DONE, lowest id first, with their contexts."""
+        return self._among(scope, lambda vm: vm.name == name)
 
-        One short call for the names and one for each VM found.
+    def _among(self, scope: Scope, wanted: Callable[[CloudVm], bool]) -> tuple[CloudVm, ...]:
+        """Return the VMs of a scope that are not DONE and *wanted*, whole, lowest id first.
+
+        One short call for those that came since, and one for the few that are left.
         """
-        named = [self.vm(vm.vm_id) for vm in self.vm_states() if vm.name == name]
-        return tuple(vm for vm in named if vm.phase != "done")
+        ids = {vm.vm_id for vm in self.vm_states(scope.since) if wanted(vm)} | scope.ids
+        found = self._read("infoset", ",".join(map(str, sorted(ids))), True) if ids else ()
+        return tuple(vm for vm in found if vm.phase != "done" and wanted(vm))
 
     def ensure_vm(self, spec: VmSpec) -> tuple[CloudVm, Outcome]:
         """Make the VM unless it exists; safe when run twice at once or after a lost answer.
@@ -200,7 +210,7 @@ class OpenNebulaHook(ConnectedHook):
         return f"{scheme}://{host}:{self.connection.port or 2633}/RPC2"
 
     def _ours(self, spec: VmSpec) -> tuple[CloudVm, ...]:
-        found = self.find(spec.name)
+        found = self.find(spec.name, spec.scope)
         for vm in found:
             # The CONTEXT is fixed when the VM is made; a guest cannot write it.
             mine = vm.owner == self.connection.login
@@ -220,7 +230,7 @@ class OpenNebulaHook(ConnectedHook):
         try:
             vm_id = self._one.template.instantiate(template_id, spec.name, True, extra, False)
         except Unreachable:
-            if not self.find(spec.name):
+            if not self.find(spec.name, spec.scope):
                 raise
             self.log.warning("the answer to instantiate %s was lost, the VM exists", spec.name)
         else:

@@ -1,4 +1,4 @@
-"""Audit the fleet: look at all systems, say what does not fit, mend what is safely ours."""
+"""Audit the fleet: look at all systems and say what does not fit."""
 
 from __future__ import annotations
 
@@ -28,11 +28,10 @@ from include.audit import (
 )
 from include.catalogue import Service
 from snowmelt.catalogue import known_services
-from snowmelt.errors import Refused, SnowmeltError
+from snowmelt.errors import Refused
 from snowmelt.fleet_look import look_at_fleet
 from snowmelt.hooks.audit_memory import AuditMemoryHook
 from snowmelt.hooks.dag_runs import DagRunsHook
-from snowmelt.mend import MENDS, mend
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -52,7 +51,7 @@ class Audit:
     memory: Memory  # for the next audit
 
 
-class _AuditOperator(BaseOperator):
+class AuditOperator(BaseOperator):
     """What the tasks of `audit_fleet` share: a fresh look, by the parameters of the run."""
 
     ui_color = "#eef3fb"
@@ -89,7 +88,7 @@ class _AuditOperator(BaseOperator):
         return found
 
 
-class AuditFleet(_AuditOperator):
+class AuditFleet(AuditOperator):
     """Read all systems once and print what does not fit, with what a repair would do about it.
 
     Returns {"findings": […], "total": how many, "question": "" or what the brake asks,
@@ -130,82 +129,6 @@ class Brake(BaseOperator):
         self.log.info("few VMs are down, or none")
         broken: list[str] = self.audit["broken"]
         return broken
-
-
-class RepairFleet(_AuditOperator):
-    """Mend what is safely ours, on a fresh look: an old decision is never carried out."""
-
-    def execute(self, context: Context) -> list[str]:
-        found = self.for_change(context)
-        done, failed = list[str](), list[SnowmeltError]()
-        for each in found.judged:
-            if each.safe and each.finding.act in MENDS:
-                self._mend(found.services[each.finding.service], each.finding, done, failed)
-        _raise_all(failed)
-        self.log.info("%d repaired; the next audit looks whether it holds", len(done))
-        return done
-
-    def _mend(
-        self, service: Service, found: Finding, done: list[str], failed: list[SnowmeltError]
-    ) -> None:
-        """Mend one thing; that one system refuses must not keep the others from being mended."""
-        what = f"{found.act}: {found.system}, {found.thing} ({found.reason})"
-        try:
-            outcome = mend(service, found)
-        except SnowmeltError as error:
-            self.log.warning("%s failed: %s", what, error)
-            failed.append(error)
-        else:
-            self.log.info("%s %s", outcome, what)
-            done.append(what)
-
-
-class HealFleet(_AuditOperator):
-    """Start a rollout of each service that has something broken, one for each audit.
-
-    What the audit saw broken, and a fresh look as well: a slot that was broken yesterday may hold a
-    whole VM by now. It does not wait for them: each is a run of its own, with its own way back.
-    """
-
-    template_fields: Sequence[str] = ("broken",)
-
-    def __init__(self, *, broken: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.broken = broken
-
-    def execute(self, context: Context) -> list[str]:
-        wanted = heal(self.for_change(context, self.broken).judged)
-        if not wanted:
-            raise AirflowSkipException("nothing to heal")
-        started, failed = list[str](), list[SnowmeltError]()
-        for service, params in wanted.items():
-            try:
-                started += self._heal(service, params, context)
-            except SnowmeltError as error:
-                self.log.warning("rollout_%s: %s", service, error)
-                failed.append(error)
-        _raise_all(failed)
-        return started
-
-    def _heal(self, service: str, params: dict[str, Any], context: Context) -> list[str]:
-        dag_id, run_id = f"rollout_{service}", f"audit__{context['dag_run'].run_id}"
-        runs = DagRunsHook()
-        if runs.exists(dag_id, run_id):
-            self.log.info("%s: an earlier try started it: %s", dag_id, run_id)
-            return [dag_id]
-        if runs.under_way(dag_id):
-            self.log.info("%s is under way: it replaces what is broken as well", dag_id)
-            return []
-        outcome = runs.ensure_run(dag_id, run_id, params, note="from audit_fleet")
-        self.log.info("%s run of %s: %s", outcome, dag_id, params["reason"])
-        return [dag_id]
-
-
-def _raise_all(failed: Sequence[SnowmeltError]) -> None:
-    """Raise one error for several; it is final only when every one of them is."""
-    if failed:
-        final = all(isinstance(error, Refused) for error in failed)
-        raise (Refused if final else SnowmeltError)("; ".join(map(str, failed)))
 
 
 def _busy(findings: Collection[Finding]) -> frozenset[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperator
 
-from include.catalogue import Service
 from include.state import expired, list_faults, stale_faults, told
-from snowmelt.catalogue import known_services
+from snowmelt.catalogue import known_services, users_of
 from snowmelt.errors import Refused
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
@@ -21,16 +19,16 @@ from snowmelt.operators.image import clean_images
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.facts import CloudVm
-
 
 class CleanCertificates(BaseOperator):
     """Delete the expired certificates of VMs that are gone. Nothing is revoked: they expired."""
 
     def execute(self, context: Context) -> None:
-        running = {vm.name for c in connections("opennebula") for vm in _vms(c)}
-        for conn_id in connections("puppet_ca"):
-            ca, users = PuppetCaHook(conn_id), _users("puppet_ca", conn_id)
+        services = known_services().values()
+        clouds = (OpenNebulaHook(conn_id) for conn_id in users_of("opennebula", services))
+        running = {vm.name for cloud in clouds for vm in cloud.vm_states()}
+        for conn_id, users in users_of("puppet_ca", services).items():
+            ca = PuppetCaHook(conn_id)
             for certname in expired(ca.certificates(), users, running, datetime.now(UTC)):
                 outcome = ca.remove_certificate(certname, revoke=False)
                 self.log.info("%s expired certificate of %s", outcome, certname)
@@ -42,7 +40,7 @@ class CheckRevocationLists(BaseOperator):
     def execute(self, context: Context) -> None:
         params, now = context["params"], datetime.now(UTC)
         faults: list[str] = []
-        for conn_id in connections("puppet_ca"):
+        for conn_id in users_of("puppet_ca", known_services().values()):
             lists = PuppetCaHook(conn_id).revocation_lists()
             for found in lists:
                 self.log.info("%s", told(found, now))
@@ -61,7 +59,7 @@ class CheckPuppetDb(BaseOperator):
     def execute(self, context: Context) -> None:
         days = context["params"]["keep_reports_days"]
         faults: list[str] = []
-        for conn_id in connections("puppetdb"):
+        for conn_id in users_of("puppetdb", known_services().values()):
             stale = PuppetDbHook(conn_id).stale(datetime.now(UTC) - timedelta(days=days))
             faults += stale_faults(stale, days)
         _must_be_none(faults)
@@ -72,26 +70,8 @@ class CleanAllImages(BaseOperator):
     """Remove the superseded images of every cloud that no VM uses any more."""
 
     def execute(self, context: Context) -> None:
-        for conn_id in connections("opennebula"):
+        for conn_id in users_of("opennebula", known_services().values()):
             clean_images(self, OpenNebulaImagesHook(conn_id))
-
-
-def connections(system: str) -> tuple[str, ...]:
-    """Return the Connections to one kind of system that the services of the catalogue use."""
-    return tuple(
-        sorted({getattr(service.connections, system) for service in known_services().values()})
-    )
-
-
-def _users(system: str, conn_id: str) -> list[Service]:
-    """Return the services that use one Connection."""
-    return [
-        each for each in known_services().values() if getattr(each.connections, system) == conn_id
-    ]
-
-
-def _vms(conn_id: str) -> Iterable[CloudVm]:
-    return OpenNebulaHook(conn_id).vm_states()
 
 
 def _must_be_none(faults: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,92 +10,20 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.catalogue import CatalogueError, load_all
 from include.image_facts import CloudImage
 from include.image_rules import image_verdict, made_for, removable, users
-from include.images import CannotRefresh, Refresh, Wish, plan_refresh
-from include.planner import rollout_id
-from include.trial import trial_plan, trial_service, tried_release
+from include.images import Refresh
 from snowmelt.errors import Busy, Refused, SnowmeltError
 from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
-from snowmelt.look import look
 from snowmelt.operators.base import BRIEF_S, WaitOperator, deadline, failed_before
 from snowmelt.triggers.image import ImageReadyTrigger, ImagesGoneTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.catalogue.model import Service
-
 
 # OpenNebula removes the files after its answer: seconds for a file, minutes for a large volume
 REMOVAL = timedelta(minutes=10)
-
-
-class PlanRefresh(BaseOperator):
-    """Decide which VM templates follow to the new version, and which service tries it first.
-
-    Returns {"cloud", "refresh", "trials", "dry_run", "deadline_s"}, to which the run is pinned.
-    """
-
-    ui_color = "#e8f7e4"
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        params = context["params"]
-        cloud = OpenNebulaImagesHook(params["cloud"])
-        try:
-            services = _of_cloud(params["cloud"])
-            wish = _wish(params, _run(context))
-            refresh = plan_refresh(
-                wish, services.values(), cloud.templates(), cloud.images(), cloud.user
-            )
-            trials = [self._trial(services, change, context) for change in refresh.changes]
-        except (CannotRefresh, CatalogueError) as error:
-            raise Refused(str(error)) from error
-        self.log.info("%s", refresh)
-        return {
-            "cloud": params["cloud"],
-            "refresh": refresh.to_json(),
-            "trials": trials,
-            "dry_run": bool(params["dry_run"]),
-            "deadline_s": params["import_minutes"] * 60,
-        }
-
-    def _trial(self, services: dict[str, Service], change: Any, context: Context) -> dict[str, Any]:
-        service = services[change.service]
-        trial = trial_service(service, services)
-        running = [vm.release for vm in look(service).vms if vm.phase == "running"]
-        release = tried_release(service, running)
-        plan = trial_plan(trial, _run(context), release, look(trial))
-        self.log.info("%s tries it as %s, release %s", service.name, plan.new[0].name, release)
-        return {
-            "service": trial.model_dump(mode="json"),
-            "plan": plan.to_json(),
-            "dry_run": False,
-            "disks": [dict(disk) for disk in change.after],
-            "tries_for": service.name,
-        }
-
-
-def _run(context: Context) -> str:
-    """Return this run in a word: trials and the image are named or marked by it."""
-    run = context["dag_run"]
-    return rollout_id(run.dag_id, run.run_id)
-
-
-def _wish(params: Mapping[str, Any], run: str) -> Wish:
-    return Wish(
-        family=params["image"],
-        version=params["version"],
-        path=params["path"] or "",
-        app=params["app"],
-        run=run,
-    )
-
-
-def _of_cloud(conn_id: str) -> dict[str, Service]:
-    services = load_all()
-    return {n: s for n, s in services.items() if s.connections.opennebula == conn_id}
 
 
 class ImageOperator(WaitOperator):

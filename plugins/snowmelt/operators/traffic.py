@@ -44,7 +44,7 @@ class JoinBalancer(NewVmOperator):
         )
 
     def _must_be_ready(self) -> None:
-        seen = look_at_one(self.service, self.vm["name"])
+        seen = look_at_one(self.service, self.vm["name"], self.plan.scope)
         verdict = may_join(self.service, self.plan, seen, self.vm["name"])
         self.guard(verdict)
         self.log.info("%s", verdict.detail)
@@ -79,7 +79,7 @@ class Drain(StepOperator):
         pool, name = self.service.balancer, self.vm["name"]
         if pool is None or self._is_out(pool):
             return None
-        verdict = may_drain(self.service, self.plan, look(self.service), name)
+        verdict = may_drain(self.service, self.plan, look(self.service, self.plan.scope), name)
         if verdict.status != "done":
             raise Busy(f"{name} is not drained: {verdict.detail}")
         outcome = balancer_for(self.connections.balancer).drain(pool.pool, name)
@@ -113,9 +113,8 @@ class LeaveBalancer(StepOperator):
         pool = self.service.balancer
         if pool is None:
             return self._tell()
-        verdict = may_retire(
-            self.service, self.plan, look(self.service), self.vm["name"], drained=True
-        )
+        seen = look(self.service, self.plan.scope)
+        verdict = may_retire(self.service, self.plan, seen, self.vm["name"], drained=True)
         if verdict.status != "done":
             raise Busy(f"{self.vm['name']} stays in pool {pool.pool}: {verdict.detail}")
         self.log.info("%s", verdict.detail)

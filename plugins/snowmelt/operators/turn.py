@@ -43,7 +43,7 @@ class CreateVmInTurn(CreateVm):
         turn, ti = self._turn(context), context["ti"]
         if broken := failed_steps(ti.dag_id, ti.run_id, turn.steps, ti.get_task_states):
             raise Refused(stopped(turn.name, broken))
-        verdict = may_start(self.service, self.plan, look(self.service), turn.name)
+        verdict = may_start(self.service, self.plan, look(self.service, self.plan.scope), turn.name)
         if verdict.status == "pending":
             return self.wait(context, turn, then="my_turn")
         self.settle(verdict.to_event())

@@ -14,7 +14,7 @@ from include.traces import traces
 from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.good_releases import GoodReleasesHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
-from snowmelt.look import facts
+from snowmelt.look import look_back
 from snowmelt.operators.step import RolloutOperator, staying
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Verify(RolloutOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         if self.only_plan:
             raise AirflowSkipException("dry run")
-        seen, plan = facts(self.service), self.plan
+        seen, plan = look_back(self.service, self.plan), self.plan
         gone = [vm.name for vm in (*plan.old, *plan.leftovers)]
         nodes = self._silenced(set(gone) - {vm.name for vm in seen.vms})
         wrong = [*traces(self.service, gone, seen, nodes), *self._absent(seen)]

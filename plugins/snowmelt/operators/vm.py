@@ -58,7 +58,7 @@ class CreateVm(StepOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         self.settle(event)
-        found = self.cloud.find(self.vm["name"])
+        found = self.cloud.find(self.vm["name"], self.plan.scope)
         if not found:
             raise SnowmeltError(f"{self.vm['name']} ran and has gone")
         vm = found[0]
@@ -66,7 +66,8 @@ class CreateVm(StepOperator):
         return {"vm_id": vm.vm_id, "address": address_of(vm)}
 
     def _must_have_room(self) -> None:
-        seen = see(self.service, Facts(vms=self.cloud.vms_named(self.service.name)))
+        vms = self.cloud.vms_named(self.service.name, self.plan.scope)
+        seen = see(self.service, Facts(vms=vms))
         self.guard(may_create(self.service, self.plan, seen, self.vm["name"]))
 
     def _spec(self) -> VmSpec:
@@ -100,6 +101,7 @@ class CreateVm(StepOperator):
             networks=cloud.networks,
             context=context,
             ends_at=self._ends_at(),
+            scope=plan.scope,
         )
 
     def _ends_at(self) -> int | None:

@@ -106,7 +106,7 @@ class MayDrainTrigger(WaitTrigger):
     async def check(self) -> Verdict:
         service, plan = Service.model_validate(self.service), Plan.from_json(self.plan)
         key = ("look", service.name, plan.rollout)
-        seen = await shared(key, self.interval / 2, lambda: look(service))
+        seen = await shared(key, self.interval / 2, lambda: look(service, plan.scope))
         return may_drain(service, plan, seen, self.name)
 
 

@@ -44,7 +44,7 @@ class MyTurnTrigger(WaitTrigger):
             return failed(stopped(self.name, broken))
         service, plan = Service.model_validate(self.service), Plan.from_json(self.plan)
         key = ("look", service.name, plan.rollout)
-        seen = await shared(key, self.interval / 2, lambda: look(service))
+        seen = await shared(key, self.interval / 2, lambda: look(service, plan.scope))
         return self._not_for_ever(may_start(service, plan, seen, self.name))
 
     def _not_for_ever(self, verdict: Verdict) -> Verdict:

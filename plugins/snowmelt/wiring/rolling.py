@@ -23,7 +23,8 @@ from snowmelt.operators.identity import RetireIdentity
 from snowmelt.operators.monitoring import MonitorVm
 from snowmelt.operators.names import PublishDns
 from snowmelt.operators.plan import PlanRollout
-from snowmelt.operators.sweep import ClearLeftovers, RollBack
+from snowmelt.operators.roll_back import RollBack
+from snowmelt.operators.sweep import ClearLeftovers
 from snowmelt.operators.traffic import Drain, JoinBalancer, LeaveBalancer
 from snowmelt.operators.turn import CreateVmInTurn
 from snowmelt.operators.verify import Verify

@@ -10,7 +10,15 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from include.facts import Certificate, CertificateRequest, CloudVm, PuppetReport, VmSpec
+from include.facts import (
+    EVERY_VM,
+    Certificate,
+    CertificateRequest,
+    CloudVm,
+    PuppetReport,
+    Scope,
+    VmSpec,
+)
 from include.inventory import Lease
 from include.state import RevocationList, StaleData
 from include.verdict import Outcome
@@ -73,13 +81,18 @@ class FakeOpenNebula(Fake):
         return tuple(self.world.shown(vm, extended=True) for vm in there)
 
     @verb
-    def vms_named(self, service: str) -> tuple[CloudVm, ...]:
-        there = (self.world.shown(vm, extended=True) for vm in self._pool())
+    def vms_named(self, service: str, scope: Scope = EVERY_VM) -> tuple[CloudVm, ...]:
+        there = (self.world.shown(vm, extended=True) for vm in self._pool() if _in(scope, vm))
         return tuple(vm for vm in there if service_of(vm) == service)
 
     @verb
-    def vm_states(self) -> tuple[CloudVm, ...]:
-        return tuple(self.world.shown(vm, extended=False) for vm in self._pool())
+    def next_id(self) -> int:
+        return max((vm.vm_id for vm in self.world.vms.values()), default=-1) + 1
+
+    @verb
+    def vm_states(self, since: int = 0) -> tuple[CloudVm, ...]:
+        there = (vm for vm in self._pool() if vm.vm_id >= since)
+        return tuple(self.world.shown(vm, extended=False) for vm in there)
 
     @verb
     def vm(self, vm_id: int) -> CloudVm:
@@ -92,12 +105,13 @@ class FakeOpenNebula(Fake):
         return tuple(self.world.leases)
 
     @verb
-    def find(self, name: str) -> tuple[CloudVm, ...]:
-        return tuple(self.world.shown(vm, extended=True) for vm in self.world.alive(name))
+    def find(self, name: str, scope: Scope = EVERY_VM) -> tuple[CloudVm, ...]:
+        there = (vm for vm in self.world.alive(name) if _in(scope, vm))
+        return tuple(self.world.shown(vm, extended=True) for vm in there)
 
     @verb
     def ensure_vm(self, spec: VmSpec) -> tuple[CloudVm, Outcome]:
-        there = self.world.alive(spec.name)
+        there = [vm for vm in self.world.alive(spec.name) if _in(spec.scope, vm)]
         if there and there[0].phase == "stopping":
             raise Busy(f"{spec.name} is still being terminated")
         vm = there[0] if there else self.world.add_vm(spec)
@@ -135,6 +149,11 @@ class FakeOpenNebula(Fake):
             return Outcome.UNCHANGED
         vm.phase, vm.since = "pending", self.world.clock.now
         return Outcome.CREATED
+
+
+def _in(scope: Scope, vm: FakeVm) -> bool:
+    """Return whether OpenNebula would be asked for it: who asks for too little finds too little."""
+    return vm.vm_id in scope.ids or vm.vm_id >= scope.since
 
 
 class FakePuppetCa(Fake):

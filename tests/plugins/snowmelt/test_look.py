@@ -1,4 +1,4 @@
-"""Look at all that is known of a service: one call for each list."""
+"""Look at all that is known of a service, and read no list of a fleet for it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from include.facts import Scope
+from include.planner import Plan
 from snowmelt.errors import Unreachable
-from snowmelt.look import facts, look, look_at_one, look_at_pool
-from tests.plugins.snowmelt.kit import OLD, service, serving, spec, two_old
+from snowmelt.look import facts, look, look_at_one, look_at_pool, look_back
+from tests.plugins.snowmelt.kit import NEW, OLD, planned, service, serving, spec, two_old
 from tests.plugins.snowmelt.world import FakeWorld
 
 NAME = f"shop-{OLD}-0"
@@ -45,18 +47,61 @@ def test_who_is_let_in_is_seen(world: FakeWorld) -> None:
     assert not look_at_one(service(**GUARDED), out.spec.name).vms[0].let_in
 
 
-def test_ten_vms_cost_as_many_calls_as_one(world: FakeWorld) -> None:
+def test_a_plan_costs_one_call_for_each_list(world: FakeWorld) -> None:
+    """It has to see everything, so ten VMs cost as many calls as one."""
     serving(world, NAME)
     world.calls.clear()
-    look(service())
+    facts(service())
     one = world.calls.copy()
     for slot in range(1, 10):
         serving(world, f"shop-{OLD}-{slot}")
     world.calls.clear()
 
-    assert len(look(service()).vms) == 10
+    assert len(facts(service()).vms) == 10
     assert world.calls == one
     assert set(one.values()) == {1}
+
+
+def test_what_comes_after_the_plan_costs_what_the_service_is(world: FakeWorld) -> None:
+    """A list of a large fleet is long, and a CA reads each certificate for it."""
+    two_old(world)
+    scope = planned(service())["plan"]
+    world.calls.clear()
+    look(service(), Plan.from_json(scope).scope)
+    alone = world.calls.copy()
+    for number in range(20):
+        serving(world, f"wiki-{OLD}-{number}")
+    world.calls.clear()
+    look(service(), Plan.from_json(scope).scope)
+
+    assert world.calls == alone
+    assert not set(alone) & {"vms", "vm_states", "certificates", "addresses", "hosts"}
+
+
+def test_a_plan_says_where_its_vms_will_be(world: FakeWorld) -> None:
+    """Those that were there, and all that come from now on: no other is looked at again."""
+    first, second = two_old(world)
+    other = serving(world, f"wiki-{OLD}-0")
+    plan = Plan.from_json(planned(service())["plan"])
+    later = serving(world, f"shop-{NEW}-0")
+
+    assert plan.scope == Scope(
+        ids=frozenset({first.vm_id, second.vm_id}), since=max(second.vm_id, other.vm_id) + 1
+    )
+    assert later.vm_id in {vm.vm_id for vm in look(service(), plan.scope).vms}
+
+
+def test_looking_back_shows_what_is_left_of_vms_that_went(world: FakeWorld) -> None:
+    two_old(world)
+    plan = Plan.from_json(planned(service())["plan"])
+    world.vms[0].phase = "done"
+    found = look_back(service(), plan)
+
+    assert [vm.name for vm in found.vms] == [f"shop-{OLD}-1"]
+    gone = f"{NAME}.lab.test"
+    assert gone in {certificate.certname for certificate in found.certificates}
+    assert gone in {address.fqdn for address in found.addresses}
+    assert gone in {health.name for health in found.health}
 
 
 def test_one_vm_is_seen_alone_and_costs_no_list(world: FakeWorld) -> None:
@@ -85,7 +130,7 @@ def test_names_and_vms_of_other_services_are_left_out(world: FakeWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["vms_named", "certificates", "addresses", "hosts", "members", "entries"]
+    "verb", ["vms_named", "certificate", "lookup", "health", "members", "entries"]
 )
 def test_a_system_that_does_not_answer_is_not_taken_for_empty(world: FakeWorld, verb: str) -> None:
     two_old(world)
@@ -106,6 +151,7 @@ def test_a_service_without_balancer_monitoring_and_firewall_asks_none(world: Fak
 
 
 def test_the_connections_of_the_catalogue_entry_are_used(world: FakeWorld) -> None:
+    serving(world, NAME)
     look(service(connections=CONNECTIONS, **GUARDED))
 
     assert set(world.conn_ids.values()) == set(CONNECTIONS.values()) - {"eu_puppetdb"}

@@ -145,10 +145,14 @@ class FakeCloud:
             raise RefusalError(0x0400, f"[one.vm.info] Error getting virtual machine [{vm_id}].")
         return self.vms[vm_id]
 
-    def _pool(self, _params: tuple[Any, ...], only: Collection[str] | None = None) -> str:
+    def _pool(self, params: tuple[Any, ...], only: Collection[str] | None = None) -> str:
+        """Return the VMs *only*, or those of (filter, start, end, state): vm-pool/12, 16, 19."""
         pool = ElementTree.Element("VM_POOL")
-        newest_first = [i for i in sorted(self.vms, reverse=True) if only is None or str(i) in only]
-        pool.extend(self.vms[vm_id] for vm_id in newest_first if self.state(vm_id)[0] != 6)
+        ids = [i for i in sorted(self.vms, reverse=True) if only is None or str(i) in only]
+        _, start, end, state = params or (-2, -1, -1, -1)
+        ids = [i for i in ids if state == -2 or self.state(i)[0] != 6]
+        ids = ids[start : start - end] if end < -1 else [i for i in ids if i >= start]
+        pool.extend(self.vms[vm_id] for vm_id in ids)
         return ElementTree.tostring(pool).decode()
 
     def _instantiate(self, params: tuple[Any, ...]) -> int:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from include.facts import VmSpec
+from include.facts import Scope, VmSpec
 from include.inventory import Lease
 from include.verdict import Outcome
 from snowmelt.errors import (
@@ -137,6 +137,46 @@ def test_the_vms_of_one_service_are_found_by_their_names(
     assert cloud_hook.vms_named(NAME.rsplit("-", 2)[0]) == cloud_hook.vms()
     assert cloud_hook.vms_named("blog") == ()
     assert [params[1:] for params in one.called("vmpool.infoset")] == [("100", True)]
+
+
+def test_who_knows_which_vms_were_there_reads_only_those_and_what_came_since(
+    one: FakeOne, cloud: FakeCloud, cloud_hook: OpenNebulaHook
+) -> None:
+    """Twenty VMs of others, one of the service before them and one after."""
+    old = cloud.add(NAME)
+    for number in range(20):
+        cloud.add(f"other-k3f7x2q-{number}")
+    scope = Scope(ids=frozenset({old}), since=cloud_hook.next_id())
+    new = cloud.add("shop-aaaaaaa-0")
+    one.calls.clear()
+
+    assert [vm.vm_id for vm in cloud_hook.vms_named("shop", scope)] == [old, new]
+    assert [vm.vm_id for vm in cloud_hook.find("shop-aaaaaaa-0", scope)] == [new]
+    assert [vm.vm_id for vm in cloud_hook.find(NAME, scope)] == [old]
+    assert {params[1:] for params in one.called("vmpool.info")} == {(-2, 121, -1, -1)}
+
+
+def test_the_next_id_is_above_that_of_a_vm_which_has_ended(
+    cloud: FakeCloud, cloud_hook: OpenNebulaHook
+) -> None:
+    assert cloud_hook.next_id() == 0
+    cloud.add(NAME)
+    cloud.set_state(cloud.add("somebody-else"), 6)
+
+    assert cloud_hook.next_id() == 102
+
+
+def test_an_earlier_try_since_the_plan_is_found_and_nothing_is_made_twice(
+    one: FakeOne, cloud: FakeCloud, cloud_hook: OpenNebulaHook
+) -> None:
+    cloud.add("somebody-else")
+    spec = replace(SPEC, scope=Scope(since=cloud_hook.next_id()))
+    first, _ = cloud_hook.ensure_vm(spec)
+
+    again, outcome = cloud_hook.ensure_vm(spec)
+
+    assert (again.vm_id, outcome) == (first.vm_id, Outcome.UNCHANGED)
+    assert len(one.called("template.instantiate")) == 1
 
 
 def test_a_new_vm_is_made_on_hold_and_then_released(

@@ -16,10 +16,10 @@ from snowmelt.errors import Busy, Conflict, Refused, SnowmeltError, Unreachable
 from snowmelt.operators.image import (
     CleanImages,
     ImportImage,
-    PlanRefresh,
     PointTemplates,
     UndoRefresh,
 )
+from snowmelt.operators.image_plan import PlanRefresh
 from tests.plugins.snowmelt.fake_images import add_image, add_template, images_of
 from tests.plugins.snowmelt.kit import (
     OLD,
@@ -79,6 +79,16 @@ def test_the_plan_names_the_template_its_trial_and_the_image() -> None:
     assert trial["plan"]["new"][0]["name"].startswith("shop-trial-")
     assert trial["plan"]["release"] == "1.0"
     assert trial["tries_for"] == "shop"
+
+
+def test_a_service_whose_file_is_wrong_keeps_no_other_from_the_new_image(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "wiki.yaml").write_text("name: wiki\n")
+
+    (change,) = planned()["refresh"]["changes"]
+    assert change["service"] == "shop"
+    assert f"left out: {tmp_path}/wiki.yaml: owner: is missing" in caplog.text
 
 
 @pytest.mark.parametrize("form", [{"image": "nope"}, {"app": 3}, {"path": None}])

@@ -59,7 +59,7 @@ def test_planning_costs_one_look_at_each_system(world: FakeWorld) -> None:
     plan()
 
     assert world.calls == dict.fromkeys(
-        ("vms", "certificates", "addresses", "hosts", "health", "members"), 1
+        ("next_id", "vms", "certificates", "addresses", "hosts", "health", "members"), 1
     )
 
 

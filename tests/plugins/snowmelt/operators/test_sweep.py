@@ -10,7 +10,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from snowmelt.errors import Busy, Refused, SnowmeltError, Unreachable
 from snowmelt.operators.identity import RetireIdentity
-from snowmelt.operators.sweep import ClearLeftovers, RollBack
+from snowmelt.operators.roll_back import RollBack
+from snowmelt.operators.sweep import ClearLeftovers
 from snowmelt.operators.traffic import Drain, LeaveBalancer
 from snowmelt.operators.vm import TerminateVm
 from tests.plugins.snowmelt.kit import (
@@ -225,7 +226,7 @@ def test_a_vm_that_never_goes_is_told_and_tried_again(world: FakeWorld) -> None:
 def test_a_system_that_does_not_answer_just_now_is_asked_again(world: FakeWorld) -> None:
     """What it knows decides about the way back; to give up would leave the new VMs for good."""
     rollout = failed_run(world)
-    world.fail("certificates", Unreachable("connection refused"))
+    world.fail("certificate", Unreachable("connection refused"))
 
     with pytest.raises(Unreachable, match="connection refused") as told:
         undo(rollout)

@@ -1,0 +1,57 @@
+"""Replace what an audit finds broken, by a rollout of its service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.audit import heal
+from snowmelt.errors import SnowmeltError, raise_all
+from snowmelt.hooks.dag_runs import DagRunsHook
+from snowmelt.operators.audit import AuditOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class HealFleet(AuditOperator):
+    """Start a rollout of each service that has something broken, one for each audit.
+
+    What the audit saw broken, and a fresh look as well: a slot that was broken yesterday may hold a
+    whole VM by now. It does not wait for them: each is a run of its own, with its own way back.
+    """
+
+    template_fields: Sequence[str] = ("broken",)
+
+    def __init__(self, *, broken: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.broken = broken
+
+    def execute(self, context: Context) -> list[str]:
+        wanted = heal(self.for_change(context, self.broken).judged)
+        if not wanted:
+            raise AirflowSkipException("nothing to heal")
+        started, failed = list[str](), list[SnowmeltError]()
+        for service, params in wanted.items():
+            try:
+                started += self._heal(service, params, context)
+            except SnowmeltError as error:
+                self.log.warning("rollout_%s: %s", service, error)
+                failed.append(error)
+        raise_all(failed)
+        return started
+
+    def _heal(self, service: str, params: dict[str, Any], context: Context) -> list[str]:
+        dag_id, run_id = f"rollout_{service}", f"audit__{context['dag_run'].run_id}"
+        runs = DagRunsHook()
+        if runs.exists(dag_id, run_id):
+            self.log.info("%s: an earlier try started it: %s", dag_id, run_id)
+            return [dag_id]
+        if runs.under_way(dag_id):
+            self.log.info("%s is under way: it replaces what is broken as well", dag_id)
+            return []
+        outcome = runs.ensure_run(dag_id, run_id, params, note="from audit_fleet")
+        self.log.info("%s run of %s: %s", outcome, dag_id, params["reason"])
+        return [dag_id]

@@ -1,0 +1,126 @@
+"""Undo a failed rollout before its first irreversible step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.planner import CannotSee, Plan, PlanError, Seen, roll_back, taken_back
+from snowmelt.errors import Refused, Unreachable
+from snowmelt.failures import failed_steps, places
+from snowmelt.hooks.balancer import balancer_for
+from snowmelt.look import look, look_at_pool
+from snowmelt.operators.base import deadline
+from snowmelt.operators.sweep import Sweep
+from snowmelt.triggers.traffic import AllDrainedTrigger, MayDrainTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class RollBack(Sweep):
+    """Undo a failed rollout before its first irreversible step; skipped when nothing failed.
+
+    Runs when all the steps before it have ended, so that none of them works against it.
+    """
+
+    part: Plan | None = None  # of the plan, that is undone: a rolling one may be half done for good
+
+    def doomed(self) -> Sequence[str]:
+        return [vm.name for vm in (self.part or self.plan).new]
+
+    def execute(self, context: Context) -> Any:
+        if not self.rollout:
+            raise AirflowSkipException("there is no plan, so nothing has begun")
+        failed = self._failed(context)
+        if not failed:
+            raise AirflowSkipException("nothing failed")
+        self._settle_part(context)
+        try:
+            moves = roll_back(
+                self.service, self.plan, look(self.service, self.plan.scope), places(failed)
+            )
+        except CannotSee as error:
+            raise Unreachable(str(error)) from error
+        except PlanError as error:
+            raise Refused(str(error)) from error
+        for move in moves:
+            self.log.info("%s", move)
+            if move.verb in ("undrain", "join"):
+                self._serve_again(move.vms)
+        return self._wait_for_old(context)
+
+    def _look(self) -> Seen:
+        return look(self.service, self.plan.scope)
+
+    def _failed(self, context: Context) -> tuple[str, ...]:
+        """Return what failed before; what only ends an old VM is no reason to go back."""
+        ti = context["ti"]
+        before = sorted(t for t in self.upstream_task_ids if not t.endswith("terminate_vm"))
+        return failed_steps(ti.dag_id, ti.run_id, before, ti.get_task_states)
+
+    def _settle_part(self, context: Context) -> None:
+        if self.plan.pairs and self.part is None:
+            failed = places(self._failed(context))
+            self.part = taken_back(self.plan, self._look(), failed)
+
+    def begin(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        self._settle_part(context)
+        return super().begin(context, event)
+
+    def terminate(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        self._settle_part(context)
+        return super().terminate(context, event)
+
+    def _serve_again(self, names: Sequence[str]) -> None:
+        pool = self.service.balancer
+        if pool is None:
+            return
+        addresses = {vm.name: vm.address for vm in self.plan.old}
+        for name in names:
+            balancer = balancer_for(self.connections.balancer)
+            balancer.ensure_member(pool.pool, name, addresses[name], pool.port)
+            self.log.info("%s %s", balancer.undrain(pool.pool, name), name)
+
+    def _wait_for_old(self, context: Context) -> Any:
+        """New VMs that serve go on until the old ones do: a bad release is better than none."""
+        pool, serving = self.service.balancer, self._serving()
+        if pool is None or not serving:
+            return self.begin(context)
+        may_drain = MayDrainTrigger(
+            service=self.service.model_dump(mode="json"),
+            plan=self.plan.to_json(),
+            name=serving[0],
+            deadline=deadline(pool.join_deadline),
+        )
+        return self.wait(context, may_drain, then="drain_new")
+
+    def drain_new(self, context: Context, event: dict[str, Any]) -> Any:
+        """Let the sessions on the new VMs that still answer come to their end."""
+        self._settle_part(context)
+        self.settle(event)
+        pool, serving = self.service.balancer, self._serving()
+        if pool is None or not serving:
+            return self.begin(context)
+        for name in serving:
+            outcome = balancer_for(self.connections.balancer).drain(pool.pool, name)
+            self.log.info("%s drain of %s", outcome, name)
+        drained = AllDrainedTrigger(
+            conn_id=self.connections.balancer,
+            pool=pool.pool,
+            names=serving,
+            idle_s=self.service.drain.idle.total_seconds(),
+            deadline=deadline(self.service.drain.deadline),
+        )
+        return self.wait(context, drained, then="drained")
+
+    def drained(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on, whatever came of the drain: these VMs have to go."""
+        self.log.info("%s", event["detail"])
+        return self.begin(context)
+
+    def _serving(self) -> list[str]:
+        new = self.doomed()
+        return [m.name for m in look_at_pool(self.service) if m.name in new and m.state == "up"]

@@ -1,0 +1,164 @@
+"""What an audit found broken is replaced, once, and nothing else is."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.catalogue import Service
+from snowmelt.errors import Refused
+from snowmelt.operators.audit import Brake
+from tests.plugins.snowmelt.auditing import FIRST, SECOND, asked, audit, catalogue, heal, repair
+from tests.plugins.snowmelt.kit import planned, service, spec, two_old
+from tests.plugins.snowmelt.world import FakeRun, FakeWorld
+
+__all__ = ["catalogue"]
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+
+def test_a_dead_vm_is_healed_by_a_rollout_that_keeps_the_others(world: FakeWorld) -> None:
+    two_old(world)
+    world.vms[1].phase = "unknown"
+    found = audit()
+
+    assert Brake(task_id="brake", audit=found).execute(asked()) == found["broken"]
+    assert heal(found) == ["rollout_shop"]
+    (run,) = world.runs.values()
+    assert run.conf["replace"] == "none"
+    assert SECOND in run.conf["reason"]
+
+
+@pytest.mark.parametrize(
+    "how", ["died", "vanished", "certificate", "expired", "node", "member", "guest"]
+)
+def test_the_rollout_of_a_healing_replaces_that_vm_and_no_other(
+    world: FakeWorld, catalogue: dict[str, Service], how: str
+) -> None:
+    two_old(world)
+    fqdn = f"{SECOND}.lab.test"
+    if how in ("died", "vanished"):
+        world.vms[1].phase = "failed" if how == "died" else "done"
+    elif how == "certificate":
+        del world.certificates[fqdn]
+    elif how == "expired":
+        world.certificates[fqdn].ttl_s = -1
+    elif how == "guest":
+        catalogue["shop"] = service(balancer=None)
+        world.hosts[fqdn].down_since = datetime.fromtimestamp(world.clock.now - 3600, UTC)
+        world.vms[1].reported = False  # so its app does not answer
+    elif how == "node":
+        world.nodes.discard(fqdn)
+    else:
+        del world.pools["shop"][SECOND]
+    params = audit()["heal"]["shop"]
+    chosen = {k: params[k] for k in ("replace", "slots") if k in params}
+    plan = planned(catalogue["shop"], **chosen)["plan"]
+
+    assert [vm["slot"] for vm in plan["new"]] == [1]
+    assert [vm["name"] for vm in plan["kept"]] == [FIRST]
+
+
+@pytest.mark.parametrize("state", ["queued", "success"])
+def test_healing_twice_starts_one_rollout(world: FakeWorld, state: str) -> None:
+    """Also when the first one has ended, and something is broken again: the next audit's turn."""
+    two_old(world)
+    world.vms[1].phase = "unknown"
+    heal()
+    world.runs["rollout_shop", "audit__manual__7"].state = state
+    with suppress(AirflowSkipException):
+        heal()
+
+    assert list(world.runs) == [("rollout_shop", "audit__manual__7")]
+
+
+def test_a_rollout_that_began_meanwhile_is_not_followed_by_another(world: FakeWorld) -> None:
+    two_old(world)
+    world.vms[1].phase = "unknown"
+    found = audit()
+    world.runs["rollout_shop", "x"] = FakeRun(conf={})
+
+    with pytest.raises(AirflowSkipException):
+        heal(found)
+    assert len(world.runs) == 1
+
+
+def test_what_has_become_whole_since_the_audit_is_not_replaced(world: FakeWorld) -> None:
+    """A task that is cleared the next day finds another VM in the slot that was named."""
+    two_old(world)
+    world.nodes.discard(f"{SECOND}.lab.test")
+    found = audit()
+    assert found["heal"]["shop"]["slots"] == [1]
+    world.nodes.add(f"{SECOND}.lab.test")
+
+    with pytest.raises(AirflowSkipException):
+        heal(found)
+    assert not world.runs
+
+
+def test_what_the_audit_did_not_see_broken_is_left_to_the_next(
+    world: FakeWorld, catalogue: dict[str, Service]
+) -> None:
+    """A firewall that forgot its VMs: what the repair let in takes a while to be up again."""
+    catalogue["shop"] = service(firewall={"group": "web_vms"})
+    two_old(world)
+    world.groups["web_vms"] = {}
+    for member in world.pools["shop"].values():
+        member.was_up = True
+    world.members_checked = False  # so they stay down
+    found = audit()
+    repair()
+    assert len(world.groups["web_vms"]) == 2
+
+    for max_down in (20, 100):
+        with pytest.raises(AirflowSkipException):
+            heal(found, max_down=max_down)
+    assert not world.runs
+
+
+def test_a_vm_that_vanished_is_replaced_when_nothing_is_left_of_it_to_see(world: FakeWorld) -> None:
+    """The repair before the healing has removed all that told of it."""
+    two_old(world)
+    world.vms[1].phase = "done"
+    found = audit()
+    repair()
+    assert f"{SECOND}.lab.test" not in world.nodes
+
+    assert heal(found) == ["rollout_shop"]
+
+
+def test_a_slot_that_stays_empty_is_told_by_what_is_left_alone(world: FakeWorld) -> None:
+    """A later audit takes it for what a rollout made smaller."""
+    two_old(world)
+    world.vms[1].phase = "done"
+    found = audit()
+    repair()
+    audit()
+
+    with pytest.raises(AirflowSkipException):
+        heal(found)
+
+
+def test_nothing_is_healed_when_the_brake_would_ask_by_now(world: FakeWorld) -> None:
+    two_old(world)
+    world.vms[0].phase = world.vms[1].phase = "unknown"
+
+    with pytest.raises(Refused, match="Nothing is mended"):
+        heal(max_down=20)
+    assert not world.runs
+
+
+def test_a_service_that_cannot_be_healed_does_not_stop_the_others(
+    world: FakeWorld, catalogue: dict[str, Service]
+) -> None:
+    two_old(world)
+    world.vms[1].phase = "unknown"
+    catalogue["blog"] = service(name="blog", balancer=None, monitoring=None)
+    world.add_vm(spec("blog-q2w4e7r-0", "1.0")).phase = "unknown"
+    world.fail("ensure_run", Refused("rollout_blog is paused"))
+
+    with pytest.raises(Refused, match="paused"):
+        heal()
+    assert [dag for dag, _ in world.runs] == ["rollout_shop"]
