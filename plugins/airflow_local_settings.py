@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 
 LIBRARIES = (
+    "_strptime",
+    "cryptography.hazmat.backends.openssl",
     "cryptography.x509",
     "dns.message",
     "dns.query",
@@ -22,6 +24,9 @@ LIBRARIES = (
     "dns.update",
     "dns.xfr",
     "dns.zone",
+    "encodings.idna",
+    "encodings.unicode_escape",
+    "jinja2.ext",
     "pyone.server_xrpc",
     "pypuppetdb",
     "requests",

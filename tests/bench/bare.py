@@ -214,7 +214,7 @@ class Deployment:
 
     def enrol(self, vm: Machine) -> None:
         """Signed after its request proved who it is, and configured."""
-        self.until(lambda: vm.fqdn in {each.certname for each in self.ca.certificates()}, 1)
+        self.until(lambda: self.ca.certificate(vm.fqdn), 1)
         self._sign(vm.fqdn)
         self.until(lambda: vm.fqdn in self.database.last_reports([vm.fqdn]), 1)
 

@@ -1,8 +1,8 @@
-"""Waits for OpenNebula. All of them share one `one.vmpool.info` per interval."""
+"""Waits for OpenNebula; those for VMs that came together share one call per interval."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from include.facts import CloudVm
@@ -14,6 +14,9 @@ from snowmelt.triggers.snapshot import shared
 
 # the scheduler of a real oned works in windows of 10 s: asking more often than this is pointless
 INTERVAL_S = 2.0
+# VMs that are waited for at one time have ids that are near each other: a look reads one block of
+# ids, or two, and not a fleet. 1,000 VMs every 2 s were a tenth of a core.
+BLOCK = 256
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -21,12 +24,22 @@ class _CloudTrigger(WaitTrigger):
     conn_id: str
     interval: float = INTERVAL_S
 
-    async def pool(self) -> Sequence[CloudVm]:
-        look = OpenNebulaHook(self.conn_id).vm_states
-        return await shared(("vms", self.conn_id), self.interval / 2, look)
+    async def block(self, number: int) -> Sequence[CloudVm]:
+        cloud, first = OpenNebulaHook(self.conn_id), number * BLOCK
+        return await shared(
+            ("vms", self.conn_id, number),
+            self.interval / 2,
+            lambda: cloud.vm_states(first, first + BLOCK - 1),
+        )
+
+    async def those(self, vm_ids: Collection[int]) -> list[CloudVm]:
+        found: list[CloudVm] = []
+        for number in sorted({vm_id // BLOCK for vm_id in vm_ids}):
+            found += [vm for vm in await self.block(number) if vm.vm_id in vm_ids]
+        return found
 
     async def one(self, vm_id: int) -> CloudVm | None:
-        return next((vm for vm in await self.pool() if vm.vm_id == vm_id), None)
+        return next(iter(await self.those([vm_id])), None)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -63,4 +76,4 @@ class AllVmsGoneTrigger(_CloudTrigger):
     vm_ids: list[int]
 
     async def check(self) -> Verdict:
-        return all_gone_verdict(self.vm_ids, await self.pool())
+        return all_gone_verdict(self.vm_ids, await self.those(self.vm_ids))

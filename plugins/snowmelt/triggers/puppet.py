@@ -1,12 +1,11 @@
-"""Waits for the Puppet CA and for PuppetDB, one look for all VMs of a rollout."""
+"""Waits for the Puppet CA, and for PuppetDB with one look for all VMs of a rollout."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from include.facts import Certificate, PuppetReport
+from include.facts import PuppetReport
 from include.verdict import Verdict
 from include.waits import report_verdict, request_verdict
 from snowmelt.hooks.puppet_ca import PuppetCaHook
@@ -17,17 +16,19 @@ from snowmelt.triggers.snapshot import shared
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CertificateAskedTrigger(WaitTrigger):
-    """Wait until the CA holds a request, or a certificate, of *certname*."""
+    """Wait until the CA holds a request, or a certificate, of *certname*.
+
+    By its name: for a list a Puppet CA reads the certificates of the whole fleet.
+    """
 
     conn_id: str
     certname: str
     interval: float = 1.0
 
     async def check(self) -> Verdict:
-        look = PuppetCaHook(self.conn_id).certificates
-        known: Sequence[Certificate] = await shared(("ca", self.conn_id), self.interval / 2, look)
-        state = next((c.state for c in known if c.certname == self.certname), None)
-        return request_verdict(self.certname, state)
+        ca, key = PuppetCaHook(self.conn_id), ("certificate", self.conn_id, self.certname)
+        found = await shared(key, self.interval / 2, lambda: ca.certificate(self.certname))
+        return request_verdict(self.certname, found.state if found else None)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

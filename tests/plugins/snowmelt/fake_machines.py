@@ -90,8 +90,8 @@ class FakeOpenNebula(Fake):
         return max((vm.vm_id for vm in self.world.vms.values()), default=-1) + 1
 
     @verb
-    def vm_states(self, since: int = 0) -> tuple[CloudVm, ...]:
-        there = (vm for vm in self._pool() if vm.vm_id >= since)
+    def vm_states(self, since: int = 0, until: int = -1) -> tuple[CloudVm, ...]:
+        there = (v for v in self._pool() if v.vm_id >= since and (until == -1 or v.vm_id <= until))
         return tuple(self.world.shown(vm, extended=False) for vm in there)
 
     @verb

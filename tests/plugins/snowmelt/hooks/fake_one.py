@@ -151,7 +151,10 @@ class FakeCloud:
         ids = [i for i in sorted(self.vms, reverse=True) if only is None or str(i) in only]
         _, start, end, state = params or (-2, -1, -1, -1)
         ids = [i for i in ids if state == -2 or self.state(i)[0] != 6]
-        ids = ids[start : start - end] if end < -1 else [i for i in ids if i >= start]
+        if end < -1:
+            ids = ids[start : start - end]
+        else:
+            ids = [i for i in ids if i >= start and (end == -1 or i <= end)]
         pool.extend(self.vms[vm_id] for vm_id in ids)
         return ElementTree.tostring(pool).decode()
 

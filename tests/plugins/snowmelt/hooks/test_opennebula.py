@@ -156,6 +156,16 @@ def test_who_knows_which_vms_were_there_reads_only_those_and_what_came_since(
     assert {params[1:] for params in one.called("vmpool.info")} == {(-2, 121, -1, -1)}
 
 
+def test_a_block_of_ids_is_read_alone(
+    one: FakeOne, cloud: FakeCloud, cloud_hook: OpenNebulaHook
+) -> None:
+    for number in range(5):
+        cloud.add(f"shop-k3f7x2q-{number}")
+
+    assert [vm.vm_id for vm in cloud_hook.vm_states(101, 103)] == [101, 102, 103]
+    assert one.called("vmpool.info")[-1][1:] == (-2, 101, 103, -1)
+
+
 def test_the_next_id_is_above_that_of_a_vm_which_has_ended(
     cloud: FakeCloud, cloud_hook: OpenNebulaHook
 ) -> None:

@@ -148,7 +148,7 @@ def test_a_release_that_does_not_install_is_told_with_puppets_words(
 
 def test_the_ca_and_puppetdb_are_away_for_a_while(world: FakeWorld, deferrable: bool) -> None:
     task = enrol(deferrable)
-    world.fail("certificates", Unreachable("refused"), times=2)
+    world.fail("certificate", Unreachable("refused"), times=2)
     world.fail("last_reports", Unreachable("refused"), times=1)
 
     with pytest.raises(Unreachable):  # nothing is signed before PuppetDB was asked

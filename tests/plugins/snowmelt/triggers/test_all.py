@@ -24,7 +24,7 @@ EXAMPLES = examples()
 # the verb by which each trigger looks
 LOOKS = (
     "vm_states",
-    "certificates",
+    "certificate",
     "last_reports",
     "health",
     "members",

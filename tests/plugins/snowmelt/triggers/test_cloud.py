@@ -71,6 +71,26 @@ async def test_a_restarted_triggerer_waits_on_to_the_same_deadline(
     assert world.clock.now < boots.deadline + 3
 
 
+async def test_vms_that_came_together_are_looked_at_together_and_no_others_with_them(
+    world: FakeWorld,
+) -> None:
+    """And a look at two blocks of ids is two looks: VM 300 of a fleet is not read for VM 0."""
+    for _ in range(300):
+        serving(world, NAME)
+    waits = [
+        VmRunningTrigger(conn_id="c", name=NAME, vm_id=vm_id, deadline=world.clock.now + 60)
+        for vm_id in (0, 7, 255)
+    ]
+    world.calls.clear()
+    verdicts = [await wait.check() for wait in waits]
+
+    assert {verdict.status for verdict in verdicts} == {"done"}
+    assert world.calls["vm_states"] == 1
+    both = AllVmsGoneTrigger(conn_id="c", vm_ids=[0, 299], deadline=world.clock.now + 60)
+    assert (await both.check()).detail.count(NAME) == 2
+    assert world.calls["vm_states"] == 2  # the first block is that of a moment ago
+
+
 async def test_a_vm_goes(world: FakeWorld) -> None:
     vm = serving(world, NAME)
     vm.phase, vm.since = "stopping", world.clock.now
