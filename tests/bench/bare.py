@@ -20,8 +20,9 @@ from datetime import UTC, datetime
 
 from include.catalogue import Service, load_service
 from include.enrolment import make_token, objection
-from include.facts import EVERY_VM, CertificateRequest, CloudVm, Scope, VmSpec
+from include.facts import EVERY_VM, CertificateRequest, Scope, VmSpec
 from include.first_boot import first_boot_context
+from include.planner import SeenVm
 from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.hooks.monitoring import monitoring_for
@@ -30,7 +31,7 @@ from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.identity import retirements
-from snowmelt.look import facts, look, look_at_one
+from snowmelt.look import look, look_around, look_at_one
 
 PATIENCE_S = 900.0
 HOUR = 3600
@@ -92,7 +93,7 @@ class Deployment:
 
     def run(self) -> None:
         """All of it."""
-        there = facts(self.service)
+        there = look_around(self.service)
         old = [self._old(vm) for vm in there.vms]
         self.scope = Scope(ids=frozenset(vm.vm_id for vm in there.vms), since=there.next_id)
         canary, *others = range(self.service.replicas)
@@ -142,8 +143,8 @@ class Deployment:
         if self.pool is not None:
             self.balancer.ensure_member(self.pool.pool, made.name, address, self.pool.port)
 
-    def _old(self, vm: CloudVm) -> Machine:
-        return Machine(vm.name, self.service.fqdn(vm.name), vm.vm_id, vm.addresses[0])
+    def _old(self, vm: SeenVm) -> Machine:
+        return Machine(vm.name, vm.fqdn, vm.vm_id, vm.address)
 
     def bring_up(self, slot: int) -> Machine:
         """A new VM, up to taking traffic."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -23,7 +24,7 @@ from tests.year.systems import Systems, again, pause, time_at
 from tests.year.vms import AddressPlan, Machine, Vms
 
 REPLICAS = 5
-AT_ONCE = 4
+AT_ONCE, SERVICES_AT_ONCE = 8, 3  # steps of VMs, and rollouts
 PATIENCE_S = 60.0
 CRASH_EVERY = 10  # days; a rollout that dies leaves a certificate behind
 KEEP_DAYS = 9  # of PuppetDB: two above the longest that the lab keeps anything
@@ -39,7 +40,9 @@ class Fleet:
         self.vms = Vms(AddressPlan())
         self.services = fleet_of(names)
         self.done: Counter[str] = Counter()
+        self.counting = threading.Lock()
         self.pool = ThreadPoolExecutor(AT_ONCE)  # for all days: each thread keeps its connections
+        self.rollouts = ThreadPoolExecutor(SERVICES_AT_ONCE)
 
     def live(self, day: int) -> dict[str, Any]:
         """Rotate every service (on the first day: bring it up), fail a little, clean up."""
@@ -47,8 +50,9 @@ class Fleet:
         now = datetime.now(UTC)
         self._same_time(now)
         facts = again(self._look)
+        failing = self.rollouts.submit(self._fail, day, now)
         plan, plans = self._rotate(facts, now)
-        self._fail(day, now)
+        failing.result()
         faults = again(lambda: self._clean_up(now))
         return {
             "done": dict(self.done),
@@ -82,17 +86,22 @@ class Fleet:
     def _rotate(self, facts: Facts, now: datetime) -> tuple[RotationPlan, list[Plan]]:
         """By the planner: whose turn it is, when it begins within the budgets, what it does."""
         day = plan_day(self.services, now)
-        if not facts.vms:
-            first = [self._roll(s, facts, f"first__{now}", now) for s in self.services.values()]
-            return day, first
-        turns = _order(day)
-        return day, [self._roll(self.services[t.service], facts, t.run_id, now) for t in turns]
+        ids = {t.service: t.run_id for t in _order(day)} if facts.vms else {}
+        names = list(ids) or list(self.services)
+        return day, list(
+            self.rollouts.map(
+                lambda name: self._roll(
+                    self.services[name], facts, ids.get(name, f"first__{now}"), now
+                ),
+                names,
+            )
+        )
 
     def _roll(self, service: Service, facts: Facts, run_id: str, now: datetime) -> Plan:
         rollout = rollout_id(f"rollout_{service.name}", run_id)
-        plan = plan_rollout(service, Wanted(), see(service, facts), rollout, now)
-        before = sum(vm.service == service.name for vm in self.vms)
-        if (len(plan.new), len(plan.old)) != (service.replicas, before):
+        seen = see(service, facts)
+        plan = plan_rollout(service, Wanted(), seen, rollout, now)
+        if (len(plan.new), len(plan.old)) != (service.replicas, len(seen.vms)):
             raise RuntimeError(f"{service.name} is not replaced as a whole: {plan}")
         new = [self.vms.made(service, vm.name, now) for vm in plan.new]
         old = [self.vms.named(vm.name) for vm in plan.old]
@@ -100,7 +109,7 @@ class Fleet:
         with self.systems.timed("results"):
             again(lambda: self.systems.pass_results(service.name))
         list(self.pool.map(lambda vm: self._take_down(vm, revoke=False), old))
-        self.done["rollouts"] += 1
+        self._count("rollouts")
         return plan
 
     def _bring_up(self, vm: Machine, rollout: str) -> None:
@@ -114,7 +123,7 @@ class Fleet:
         with systems.timed("monitoring"):
             variables = {"snowmelt_service": vm.service}
             again(lambda: systems.monitoring.ensure_host(fqdn, address, "snowmelt-vm", variables))
-        self.done["VMs made"] += 1
+        self._count("VMs made")
 
     def _take_down(self, vm: Machine, *, revoke: bool) -> None:
         systems, service = self.systems, self.services[vm.service]
@@ -122,7 +131,11 @@ class Fleet:
             with systems.timed(f"no {what}"):
                 again(remove)
         self.vms.forget(vm)
-        self.done["VMs revoked" if revoke else "VMs retired"] += 1
+        self._count("VMs revoked" if revoke else "VMs retired")
+
+    def _count(self, what: str) -> None:
+        with self.counting:
+            self.done[what] += 1
 
     def _fail(self, day: int, now: datetime) -> None:
         """One VM a day is of a rollout that fails; now and then one dies before it can tidy up."""
@@ -136,7 +149,7 @@ class Fleet:
             vm = self.vms.made(service, vm_name(service.name, rollout, 0), now)
             again(lambda: vm.enrol(self.systems.ca, rollout))
             self.vms.forget(vm)
-            self.done["certificates left by a crash"] += 1
+            self._count("certificates left by a crash")
 
     def _clean_up(self, now: datetime) -> list[str]:
         """What dags/clean_up.py does in these systems; returns what it would fail for."""
@@ -144,7 +157,7 @@ class Fleet:
             ca, running = self.systems.ca, {vm.name for vm in self.vms}
             for certname in expired(ca.certificates(), self.services.values(), running, now):
                 ca.remove_certificate(certname, revoke=False)
-                self.done["expired certificates removed"] += 1
+                self._count("expired certificates removed")
             lists = list_faults(
                 ca.revocation_lists(),
                 max_entries=MOST_REVOKED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -81,16 +82,19 @@ class Vms:
         self.addresses = addresses
         self._vms: dict[str, Machine] = {}
         self._ids = 0
+        self._lock = threading.Lock()  # several services are rolled at once
 
     def __iter__(self) -> Iterator[Machine]:
         return iter(tuple(self._vms.values()))
 
     def made(self, service: Service, name: str, now: datetime) -> Machine:
         """Return a new VM that runs."""
-        self._ids += 1
-        fqdn, address = service.fqdn(name), self.addresses.take()
+        with self._lock:
+            self._ids += 1
+            vm_id, address = self._ids, self.addresses.take()
+        fqdn = service.fqdn(name)
         seen = CloudVm(
-            vm_id=self._ids,
+            vm_id=vm_id,
             name=name,
             phase="running",
             state="ACTIVE/RUNNING",
@@ -117,8 +121,9 @@ class Vms:
 
     def forget(self, vm: Machine) -> None:
         """It is gone."""
-        del self._vms[vm.name]
-        self.addresses.give_back(vm.address)
+        with self._lock:
+            del self._vms[vm.name]
+            self.addresses.give_back(vm.address)
 
     def seen(self) -> tuple[CloudVm, ...]:
         """Return them as OpenNebula would show them."""

@@ -18,10 +18,9 @@ from include.planner import (
     as_markdown,
     plan_rollout,
     rollout_id,
-    see,
 )
 from snowmelt.errors import Refused, Unreachable
-from snowmelt.look import facts
+from snowmelt.look import look_around
 from snowmelt.operators.step import as_list
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class PlanRollout(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         params = context["params"]
         service = self._load()
-        seen = see(service, facts(service))
+        seen = look_around(service)
         plan = self._plan(service, seen, params, context)
         self.log.info("%s", as_markdown(plan))
         dry_run = bool(params["dry_run"])

@@ -16,8 +16,8 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from include.catalogue import Service
 from include.facts import VmSpec
-from include.planner import Wanted, parse_name, plan_rollout, see
-from snowmelt.look import facts
+from include.planner import Wanted, parse_name, plan_rollout
+from snowmelt.look import look_around
 from snowmelt.operators.base import WaitOperator
 from snowmelt.operators.roll_back import RollBack
 from snowmelt.triggers.base import WaitTrigger
@@ -105,7 +105,7 @@ def two_old(world: FakeWorld) -> list[FakeVm]:
 
 def planned(of: Service, rollout: str = NEW, *, dry_run: bool = False, **wanted: Any) -> Any:
     """Return what the task `plan` returns, made from what is seen now."""
-    plan = plan_rollout(of, Wanted(**wanted), see(of, facts(of)), rollout, datetime.now(UTC))
+    plan = plan_rollout(of, Wanted(**wanted), look_around(of), rollout, datetime.now(UTC))
     return {"service": of.model_dump(mode="json"), "plan": plan.to_json(), "dry_run": dry_run}
 
 

@@ -47,8 +47,8 @@ def test_who_is_let_in_is_seen(world: FakeWorld) -> None:
     assert not look_at_one(service(**GUARDED), out.spec.name).vms[0].let_in
 
 
-def test_a_plan_costs_one_call_for_each_list(world: FakeWorld) -> None:
-    """It has to see everything, so ten VMs cost as many calls as one."""
+def test_what_any_system_knows_costs_one_call_for_each_list(world: FakeWorld) -> None:
+    """Ten VMs cost as many calls as one."""
     serving(world, NAME)
     world.calls.clear()
     facts(service())
@@ -76,6 +76,20 @@ def test_what_comes_after_the_plan_costs_what_the_service_is(world: FakeWorld) -
 
     assert world.calls == alone
     assert not set(alone) & {"vms", "vm_states", "certificates", "addresses", "hosts"}
+
+
+def test_a_service_of_very_many_vms_is_read_by_lists(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snowmelt.look.MANY", 2)
+    two_old(world)
+    serving(world, f"shop-{OLD}-2")
+    world.calls.clear()
+    many = look(service()).vms
+
+    assert [(vm.in_dns, vm.enrolled) for vm in many] == [(True, True)] * 3
+    assert (world.calls["certificates"], world.calls["addresses"]) == (1, 1)
+    assert not set(world.calls) & {"certificate", "lookup"}
 
 
 def test_a_plan_says_where_its_vms_will_be(world: FakeWorld) -> None:
