@@ -8,7 +8,14 @@ from include.planner.errors import (
     TooLate,
     UnsafePlan,
 )
-from include.planner.guards import may_create, may_drain, may_join, may_retire, may_start
+from include.planner.guards import (
+    may_create,
+    may_drain,
+    may_join,
+    may_retire,
+    may_start,
+    too_early,
+)
 from include.planner.look import Facts, see
 from include.planner.model import Foreign, KeptVm, NewVm, OldVm, Pair, Plan, Seen, SeenVm, Wanted
 from include.planner.moves import Create, Drain, Join, Keep, Move, Retire, Undrain, Watch
@@ -66,6 +73,7 @@ __all__ = [
     "rollout_id",
     "see",
     "taken_back",
+    "too_early",
     "vm_name",
     "watch_time",
     "watch_verdict",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from include.catalogue.model import Service
+from include.facts import Member
 from include.planner.condition import (
     ceiling,
     count_serving,
@@ -15,13 +16,14 @@ from include.planner.condition import (
     faults_before_traffic,
     needed,
 )
-from include.planner.model import OldVm, Plan, Seen, SeenVm
+from include.planner.model import NewVm, OldVm, Plan, Seen, SeenVm
 from include.planner.window import (
     claimed,
     may_begin,
     may_do_without,
     may_take_back,
     pair_of,
+    too_young,
     unsettled,
 )
 from include.verdict import Verdict, done, failed, pending
@@ -81,6 +83,24 @@ def may_drain(service: Service, plan: Plan, seen: Seen, name: str) -> Verdict:
     if early := _unsettled(service, plan, seen, name):
         return pending(early)
     return _enough_without_old(service, plan, seen, name)
+
+
+def too_early(service: Service, plan: Plan, members: Iterable[Member], name: str) -> str:
+    """Return what of `may_drain` only takes its time, by the pool alone; nothing when that is over.
+
+    A wait that looks every second asks one system for it instead of all of them.
+    """
+    if name not in {vm.name for vm in plan.old}:
+        return ""
+    there = {member.name: member for member in members}
+    said = (_settling(service, there.get(new.name), new) for new in _taking_over(plan, name))
+    return next(filter(None, said), "")
+
+
+def _settling(service: Service, member: Member | None, new: NewVm) -> str:
+    if member is None or member.state != "up":
+        return f"{new.name} does not serve yet"
+    return too_young(member, service.watch.settle)
 
 
 def may_retire(
@@ -144,15 +164,15 @@ def _traffic(vm: SeenVm, *, drained: bool) -> str:
 
 
 def _unsettled(service: Service, plan: Plan, seen: Seen, old: str) -> str:
-    """Return which new VM does not serve, or not for long enough, or nothing.
-
-    Rolling: only the VM that takes over from *old* matters.
-    """
-    after = {pair_of(plan, old).new} if plan.pairs else {vm.name for vm in plan.new}
-    said = (
-        unsettled(service, seen, new, service.watch.settle) for new in plan.new if new.name in after
-    )
+    """Return which new VM does not serve, or not for long enough, or nothing."""
+    said = (unsettled(service, seen, new, service.watch.settle) for new in _taking_over(plan, old))
     return next(filter(None, said), "")
+
+
+def _taking_over(plan: Plan, old: str) -> list[NewVm]:
+    """Return the new VMs that have to serve before *old* may go. Rolling: the one of its pair."""
+    after = {pair_of(plan, old).new} if plan.pairs else {vm.name for vm in plan.new}
+    return [new for new in plan.new if new.name in after]
 
 
 def _enough_without_old(service: Service, plan: Plan, seen: Seen, name: str) -> Verdict:

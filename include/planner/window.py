@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from include.catalogue.model import Service
+from include.facts import Member
 from include.planner.condition import count_serving, needed, serves
 from include.planner.model import NewVm, OldVm, Pair, Plan, Seen, SeenVm
 from include.planner.pairs import window
@@ -69,11 +70,15 @@ def unsettled(service: Service, seen: Seen, new: NewVm, time: timedelta) -> str:
     vm = seen.get(new.name)
     if vm is None or not serves(service, vm):
         return f"{new.name} does not serve yet"
-    if vm.member and vm.member.since_s < time.total_seconds():
-        return (
-            f"{new.name} serves for {vm.member.since_s:.0f} s, {time.total_seconds():.0f} s needed"
-        )
-    return ""
+    return too_young(vm.member, time) if vm.member else ""
+
+
+def too_young(member: Member, time: timedelta) -> str:
+    """Return for how short a time a member has been in its present health, or nothing."""
+    needed_s = time.total_seconds()
+    if member.since_s >= needed_s:
+        return ""
+    return f"{member.name} serves for {member.since_s:.0f} s, {needed_s:.0f} s needed"
 
 
 def may_do_without(service: Service, plan: Plan, seen: Seen, old: OldVm) -> Verdict:

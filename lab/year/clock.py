@@ -18,7 +18,7 @@ class Clock:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.day = 0
+        self._seen_at = 0.0
 
     def environment(self) -> dict[str, str]:
         """What a program needs in its environment to live by this clock.
@@ -35,13 +35,16 @@ class Clock:
         }
 
     def to(self, day: int) -> None:
-        """Make it that day, at the same time of day; returns when all programs have seen it."""
+        """Make it that day, at the same time of day."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.file.with_name(f".{self.file.name}.new")
         fresh.write_text(f"+{day}d\n")
         fresh.rename(self.file)
-        self.day = day
-        time.sleep(_SEEN_AFTER_S)
+        self._seen_at = time.monotonic() + _SEEN_AFTER_S
+
+    def wait(self) -> None:
+        """Return when all programs have seen the day."""
+        time.sleep(max(0.0, self._seen_at - time.monotonic()))
 
 
 def library(pattern: str) -> Path:

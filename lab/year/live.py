@@ -55,14 +55,16 @@ class Year:
         self.sizes: dict[int, Sizes] = {}
         self.tables: dict[int, Mapping[str, int]] = {}
         self.planned: dict[str, int] = {}
+        self.day = 0
         self.done: Counter[str] = Counter()
         self.faults: list[str] = []
 
     def pass_day(self, day: int) -> None:
-        """Move the clocks, let the product do its rounds, do the housekeeping, and measure."""
-        began = time.time()
-        self.cloud.clock.to(day)
+        """Let the product do its rounds, move the clocks, do the housekeeping, and measure."""
+        began, self.day = time.time(), day
+        self.cloud.clock.wait()
         told = self.product.live(day)
+        self.cloud.clock.to(day + 1)  # the programs see it while this day ends
         if not self.given.untended:
             self.housekeeping.at(day, began)
         self.done.update(told["done"])
@@ -76,12 +78,11 @@ class Year:
 
     def finish(self) -> int:
         """Measure the last day, and return which it was."""
-        day = self.cloud.clock.day
         self._settle()
-        self._measure(day)
+        self._measure(self.day)
         if self.first not in self.sizes:  # it ended before
             self.first = min(self.sizes)
-        return day
+        return self.day
 
     def _settle(self) -> None:
         """Icinga writes its state down every five minutes, and when it ends."""

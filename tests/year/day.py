@@ -24,7 +24,7 @@ from tests.year.systems import Systems, again, pause, time_at
 from tests.year.vms import AddressPlan, Machine, Vms
 
 REPLICAS = 5
-AT_ONCE, SERVICES_AT_ONCE = 8, 3  # steps of VMs, and rollouts
+AT_ONCE, SERVICES_AT_ONCE = 16, 5  # steps of VMs, and rollouts: most of a day is waiting
 PATIENCE_S = 60.0
 CRASH_EVERY = 10  # days; a rollout that dies leaves a certificate behind
 KEEP_DAYS = 9  # of PuppetDB: two above the longest that the lab keeps anything

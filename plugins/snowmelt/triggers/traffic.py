@@ -10,7 +10,7 @@ from typing import Any
 
 from include.catalogue.model import Service
 from include.facts import Member
-from include.planner import Plan, may_drain, watch_verdict
+from include.planner import Plan, may_drain, too_early, watch_verdict
 from include.verdict import Verdict, done, failed, pending
 from include.waits import drained_verdict, serving_verdict
 from snowmelt.hooks.balancer import balancer_for
@@ -18,6 +18,12 @@ from snowmelt.look import look, look_at_pool
 from snowmelt.triggers.base import WaitTrigger
 from snowmelt.triggers.monitoring import healths
 from snowmelt.triggers.snapshot import shared
+
+
+async def pool_of(service: Service, max_age_s: float) -> Sequence[Member]:
+    """Return the members of a service's pool, from one look for all who ask."""
+    key = ("members", service.connections.balancer, service.name)
+    return await shared(key, max_age_s, lambda: look_at_pool(service))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -96,7 +102,10 @@ class PauseTrigger(WaitTrigger):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class MayDrainTrigger(WaitTrigger):
-    """Wait until the service can do without an old VM: one look for all VMs of the service."""
+    """Wait until the service can do without an old VM: one look for all VMs of the service.
+
+    At its pool alone for as long as the new VMs have to serve before anything else matters.
+    """
 
     service: dict[str, Any]
     plan: dict[str, Any]
@@ -105,6 +114,9 @@ class MayDrainTrigger(WaitTrigger):
 
     async def check(self) -> Verdict:
         service, plan = Service.model_validate(self.service), Plan.from_json(self.plan)
+        members = await pool_of(service, self.interval / 2)
+        if early := too_early(service, plan, members, self.name):
+            return pending(early)
         key = ("look", service.name, plan.rollout)
         seen = await shared(key, self.interval / 2, lambda: look(service, plan.scope))
         return may_drain(service, plan, seen, self.name)
@@ -128,11 +140,7 @@ class WatchTrigger(WaitTrigger):
         service = Service.model_validate(self.service)
         fqdns = [service.fqdn(name) for name in self.names]
         watched = service.monitoring is not None
-        members = await shared(
-            ("members", service.connections.balancer, service.name),
-            self.interval / 2,
-            lambda: look_at_pool(service),
-        )
+        members = await pool_of(service, self.interval / 2)
         return watch_verdict(
             service,
             self.names,

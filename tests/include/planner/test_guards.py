@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.planner import Plan, Seen, may_create, may_drain, may_join, may_retire
+from include.planner import Plan, Seen, may_create, may_drain, may_join, may_retire, too_early
 from tests.include.planner.seen import NEW, health, member, planned, seen, vm
 from tests.include.planner.services import shop
 
@@ -109,6 +109,24 @@ def test_an_old_one_does_not_drain_before_the_new_ones_have_settled() -> None:
     verdict = may_drain(_SHOP, _plan(), seen(vm(0), vm(1), _new(0), fresh), _OLD0)
 
     assert verdict.detail == f"{_NEW1} serves for 3 s, 10 s needed"
+
+
+def test_the_pool_alone_says_the_same_of_what_only_takes_its_time() -> None:
+    """Word for word, so that a wait tells one story; and nothing of what a full look decides."""
+    for state in ({"state": "down"}, {"since_s": 3}):
+        new = member(_NEW0), member(_NEW1, **state)
+        look = seen(vm(0), vm(1), *(_new(slot, member=m) for slot, m in enumerate(new)))
+
+        early = too_early(_SHOP, _plan(), new, _OLD0)
+        assert early == may_drain(_SHOP, _plan(), look, _OLD0).detail
+
+    assert too_early(_SHOP, _plan(), [member(_NEW0)], _OLD0) == f"{_NEW1} does not serve yet"
+    assert too_early(_SHOP, _plan(), [member(_NEW0), member(_NEW1)], _OLD0) == ""
+
+
+def test_the_pool_alone_holds_no_way_back_up() -> None:
+    """Whether a new VM may drain is a matter of the old ones."""
+    assert too_early(_SHOP, _plan(), [], _NEW0) == ""
 
 
 def test_a_surplus_vm_does_not_drain_while_one_that_stays_is_down() -> None:

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from include.planner import Seen, may_create, may_drain, may_retire, may_start, roll_back
+from include.planner import (
+    Seen,
+    may_create,
+    may_drain,
+    may_retire,
+    may_start,
+    roll_back,
+    too_early,
+)
 from include.planner.window import patience, watch_time
 from tests.include.planner.seen import NEW, OLD, health, member, planned, seen, vm
 from tests.include.planner.services import shop
@@ -74,6 +82,13 @@ def test_an_old_vm_waits_only_for_its_own_successor() -> None:
     assert may_drain(_SHOP, _PLAN, look, _O[0]).detail == "3 others serve ≥ 3 needed"
     early = may_drain(_SHOP, _PLAN, look, _O[1])
     assert (early.status, early.detail) == ("pending", f"{_N[1]} does not serve yet")
+
+
+def test_by_the_pool_alone_too_it_waits_for_its_own_successor_only() -> None:
+    pool = [member(_N[0])]
+
+    assert too_early(_SHOP, _PLAN, pool, _O[0]) == ""
+    assert too_early(_SHOP, _PLAN, pool, _O[1]) == f"{_N[1]} does not serve yet"
 
 
 def test_an_old_vm_waits_until_its_successor_has_settled() -> None:

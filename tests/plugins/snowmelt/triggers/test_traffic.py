@@ -129,9 +129,11 @@ async def test_an_old_vm_may_drain_when_the_new_ones_have_settled(world: FakeWor
     trigger = MayDrainTrigger(
         service=service().model_dump(mode="json"), plan=plan, name=NAME, deadline=began + 60
     )
+    world.calls.clear()
 
     assert (await trigger.wait()).detail == "2 others serve ≥ 2 needed"
     assert 5 <= world.clock.now - began < 7
+    assert world.calls["vms_named"] == 1  # the rest of its looks were at the pool
 
 
 async def test_an_old_vm_may_not_drain_while_a_new_one_is_down(world: FakeWorld) -> None:
