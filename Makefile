@@ -56,7 +56,7 @@ check: $(PYTHON)  ## Format, lint, types, unit tests: what has to be clean befor
 
 test: $(PACKAGES) check  ## Everything: check, whole runs, contract suite, end to end in the lab
 	@echo "test: whole runs, and beside them the contract suite, which mostly waits"
-	$(MAKE) contract > var/stamps/contract.log 2>&1 & contract=$$!
+	$(PY) -m pytest tests/contract -m contract -rs > var/stamps/contract.log 2>&1 & contract=$$!
 	failed=0
 	$(PY) -m pytest -m runs -n auto --dist worksteal || failed=1
 	wait $$contract || failed=1
