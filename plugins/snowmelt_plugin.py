@@ -15,7 +15,6 @@ from airflow.plugins_manager import AirflowPlugin
 
 import snowmelt.hooks.haproxy
 import snowmelt.hooks.icinga2
-import snowmelt.hooks.nftables
 import snowmelt.params
 import snowmelt.proof.collect
 import snowmelt.wiring  # noqa: F401

@@ -22,7 +22,6 @@ class Facts:
     members: Sequence[Member] = ()  # of the service's pool
     entries: Sequence[Entry] = ()  # of the service's group in the firewall
     unreadable: tuple[str, ...] = ()
-    next_id: int = 0  # asked before the VMs were read; 0: nobody asked
 
 
 def see(service: Service, facts: Facts) -> Seen:
@@ -37,7 +36,6 @@ def see(service: Service, facts: Facts) -> Seen:
             *(_without_name(vm) for vm, name in named if name is None and _claims(service, vm)),
         ),
         unreadable=facts.unreadable,
-        next_id=facts.next_id,
     )
 
 

@@ -48,7 +48,7 @@ def look_around(service: Service) -> Seen:
     next_id = cloud.next_id()  # before the VMs: one that comes in between has this or a higher one
     vms = cloud.vms(service.name)
     known = _facts_of(service, vms, {vm.name for vm in vms}, look_at_pool(service))
-    return see(service, replace(known, next_id=next_id))
+    return replace(see(service, known), next_id=next_id)
 
 
 def look(service: Service, scope: Scope = EVERY_VM) -> Seen:

@@ -65,8 +65,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("made", "told"), CASES)
 def test_a_trace_in_one_system_is_told(made: dict[str, Any], told: str) -> None:
     ((field, make),) = made.items()
-    known: dict[str, Any] = {field: (make(GONE), make(STAYS))}
-    facts = Facts(**known)
+    facts = Facts(**{field: (make(GONE), make(STAYS))})
 
     assert traces(load_service("shop"), [GONE], facts, nodes=()) == (told,)
 
@@ -80,7 +79,6 @@ def test_an_active_node_in_puppetdb_is_told() -> None:
 
 
 def test_what_stays_leaves_no_trace() -> None:
-    known: dict[str, Any] = {k: (make(STAYS),) for case, _ in CASES for k, make in case.items()}
-    facts = Facts(**known)
+    facts = Facts(**{k: (make(STAYS),) for case, _ in CASES for k, make in case.items()})
 
     assert traces(load_service("shop"), [GONE], facts, (f"{STAYS}.lab.test",)) == ()

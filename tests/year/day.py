@@ -88,14 +88,11 @@ class Fleet:
         day = plan_day(self.services, now)
         ids = {t.service: t.run_id for t in _order(day)} if facts.vms else {}
         names = list(ids) or list(self.services)
-        return day, list(
-            self.rollouts.map(
-                lambda name: self._roll(
-                    self.services[name], facts, ids.get(name, f"first__{now}"), now
-                ),
-                names,
-            )
-        )
+
+        def roll(name: str) -> Plan:
+            return self._roll(self.services[name], facts, ids.get(name, f"first__{now}"), now)
+
+        return day, list(self.rollouts.map(roll, names))
 
     def _roll(self, service: Service, facts: Facts, run_id: str, now: datetime) -> Plan:
         rollout = rollout_id(f"rollout_{service.name}", run_id)

@@ -13,7 +13,7 @@ from include.inventory import Lease
 from snowmelt.operators.audit import AuditFleet
 from snowmelt.operators.heal import HealFleet
 from snowmelt.operators.repair import RepairFleet
-from tests.plugins.snowmelt.kit import OLD, Ti, context, service, spec
+from tests.plugins.snowmelt.kit import OLD, Ti, context, service, spec, two_old
 from tests.plugins.snowmelt.world import FakeCertificate, FakeHost, FakeMember, FakeWorld
 
 GONE = "shop-q2w4e7r-0"
@@ -51,6 +51,13 @@ def heal(found: dict[str, Any] | None = None, **params: Any) -> list[str]:
 def know(world: FakeWorld, *rollouts: str) -> None:
     """Let an audit of an hour ago have seen VMs of these rollouts alive."""
     world.audits.append(Memory(rollouts=dict.fromkeys(rollouts, world.clock.now - 3600)))
+
+
+def leave_node(world: FakeWorld) -> None:
+    """Leave PuppetDB one node more than two VMs have, of a rollout that an audit has seen."""
+    two_old(world)
+    know(world, GONE.rpartition("-")[0])
+    world.nodes.add(FQDN)
 
 
 def things(found: dict[str, Any], *, safe: bool = True) -> set[str]:

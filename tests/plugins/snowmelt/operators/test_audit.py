@@ -11,7 +11,7 @@ from tests.plugins.snowmelt.auditing import (
     GONE,
     audit,
     catalogue,
-    know,
+    leave_node,
     leave_traces,
     repair,
     things,
@@ -65,9 +65,7 @@ def test_one_orphan_of_each_kind_is_found(world: FakeWorld) -> None:
 
 
 def test_the_memory_is_kept_from_audit_to_audit(world: FakeWorld) -> None:
-    two_old(world)
-    know(world, "shop-q2w4e7r")
-    world.nodes.add(FQDN)
+    leave_node(world)
     audit()
     world.clock.pass_s(3600)
     audit()

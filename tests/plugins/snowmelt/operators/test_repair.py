@@ -22,6 +22,7 @@ from tests.plugins.snowmelt.auditing import (
     catalogue,
     heal,
     know,
+    leave_node,
     leave_traces,
     make_by_hand,
     repair,
@@ -116,9 +117,7 @@ def test_without_being_asked_nothing_is_repaired(world: FakeWorld) -> None:
 
 
 def test_what_was_seen_a_moment_ago_only_is_left_alone(world: FakeWorld) -> None:
-    two_old(world)
-    know(world, "shop-q2w4e7r")
-    world.nodes.add(FQDN)
+    leave_node(world)
     audit()
     world.clock.pass_s(14 * 60)
 
@@ -127,9 +126,7 @@ def test_what_was_seen_a_moment_ago_only_is_left_alone(world: FakeWorld) -> None
 
 
 def test_what_an_audit_saw_longer_ago_than_the_grace_is_mended(world: FakeWorld) -> None:
-    two_old(world)
-    know(world, "shop-q2w4e7r")
-    world.nodes.add(FQDN)
+    leave_node(world)
     audit()
     world.clock.pass_s(16 * 60)
     audit()
@@ -177,9 +174,7 @@ def test_one_system_that_refuses_does_not_keep_the_others_from_being_mended(
 
 
 def test_a_refusal_is_not_tried_again(world: FakeWorld) -> None:
-    two_old(world)
-    know(world, "shop-q2w4e7r")
-    world.nodes.add(FQDN)
+    leave_node(world)
     world.fail("deactivate", Conflict("not yours"))
 
     with pytest.raises(Refused, match="not yours"):
@@ -187,9 +182,7 @@ def test_a_refusal_is_not_tried_again(world: FakeWorld) -> None:
 
 
 def test_a_lost_answer_does_not_matter(world: FakeWorld) -> None:
-    two_old(world)
-    know(world, "shop-q2w4e7r")
-    world.nodes.add(FQDN)
+    leave_node(world)
     world.lose_answer("deactivate", Unreachable("cut off"))
 
     with pytest.raises(SnowmeltError):
