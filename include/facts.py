@@ -122,7 +122,7 @@ class Member:
     state: Literal["up", "down", "starting", "drain", "maint"]
     since_s: float  # seconds in its present health
     connections: int  # open right now
-    sessions: int  # sticky sessions used within the `idle` seconds that were asked for
+    sessions: int  # sticky sessions used within the seconds that were asked for; 0: nobody asked
     requests: int  # answered since it joined
     errors: (
         int  # 5xx answers, failed connections and answers that the balancer had to ask for again

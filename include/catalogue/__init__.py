@@ -3,10 +3,9 @@
 from include.catalogue.loader import (
     CatalogueError,
     Problem,
-    load_all,
     load_service,
     service_names,
 )
 from include.catalogue.model import Service
 
-__all__ = ["CatalogueError", "Problem", "Service", "load_all", "load_service", "service_names"]
+__all__ = ["CatalogueError", "Problem", "Service", "load_service", "service_names"]

@@ -96,14 +96,6 @@ def load_service(name: str, folder: Path | None = None) -> Service:
     raise CatalogueError(service)
 
 
-def load_all(folder: Path | None = None) -> dict[str, Service]:
-    """Return all services by name; raises one `CatalogueError` for the mistakes of all files."""
-    services, problems = try_all(folder)
-    if problems:
-        raise CatalogueError(problems)
-    return {file.stem: service for file, service in services.items()}
-
-
 def try_all(folder: Path | None = None) -> tuple[dict[Path, Service], list[Problem]]:
     """Return the services that can be read, by file, and the mistakes of all others."""
     files = [_file(name, folder) for name in service_names(folder)]

@@ -2,7 +2,8 @@
 
 A plan reads every VM that OpenNebula has (`look_around`): also those that merely claim to be the
 service's. What comes after it asks for single VMs: those of the service (`look`) or of the plan
-(`look_back`), or one (`look_at_one`). All other systems are asked by name. So what a look costs is
+(`look_back`), or one (`look_at_one`). All other systems are asked by name, and not at all by those
+who only have to know which VMs serve (`look_at_traffic`). So what a look costs is
 a matter of the service, not of the fleet (docs/adr/0017). Whatever a system may still know is in
 the lists (`facts`), which is for the end of a service.
 """
@@ -56,6 +57,18 @@ def look(service: Service, scope: Scope = EVERY_VM) -> Seen:
     vms = OpenNebulaHook(service.connections.opennebula).vms_named(service.name, scope)
     names = {vm.name for vm in vms}
     return see(service, _facts_of(service, vms, names, look_at_pool(service)))
+
+
+def look_at_traffic(service: Service, scope: Scope = EVERY_VM) -> Seen:
+    """Return the VMs of a service as far as it takes to know which of them serve.
+
+    Behind a balancer a VM serves when it runs and the balancer says so: nobody else is asked, and
+    what only others know (in DNS, enrolled, monitored) is missing.
+    """
+    if service.balancer is None:
+        return look(service, scope)
+    vms = OpenNebulaHook(service.connections.opennebula).vms_named(service.name, scope)
+    return see(service, Facts(vms=vms, members=look_at_pool(service)))
 
 
 def look_back(service: Service, plan: Plan) -> Facts:
@@ -133,9 +146,7 @@ def look_at_pool(service: Service) -> Sequence[Member]:
     """Return the members of the service's pool."""
     if service.balancer is None:
         return ()
-    idle_s = service.drain.idle.total_seconds()
-    balancer = balancer_for(service.connections.balancer)
-    return balancer.members(service.balancer.pool, idle_s)
+    return balancer_for(service.connections.balancer).members(service.balancer.pool)
 
 
 def _entries(service: Service) -> Sequence[Entry]:

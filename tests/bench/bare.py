@@ -31,7 +31,7 @@ from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.identity import retirements
-from snowmelt.look import look, look_around, look_at_one
+from snowmelt.look import look, look_around, look_at_one, look_at_traffic
 
 PATIENCE_S = 900.0
 HOUR = 3600
@@ -253,7 +253,7 @@ class Deployment:
         """No new sessions, until the old ones have ended."""
         if self.pool is None:
             return
-        look(self.service, self.scope)
+        look_at_traffic(self.service, self.scope)
         pool, idle_s = self.pool.pool, self.service.drain.idle.total_seconds()
         self.balancer.drain(pool, vm.name)
 
@@ -266,7 +266,7 @@ class Deployment:
     def take_down(self, vm: Machine) -> None:
         """Out of everything."""
         if self.pool is not None:
-            look(self.service, self.scope)
+            look_at_traffic(self.service, self.scope)
             self.balancer.remove_member(self.pool.pool, vm.name, cut=True)
         for _, remove in retirements(self.service, vm.fqdn, vm.address, revoke=False):
             remove()

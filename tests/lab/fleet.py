@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lab.airflow import faults
 from lab.airflow.beside import Beside
 from lab.airflow.client import ENDED, Airflow, Task
@@ -184,6 +186,26 @@ class Fleet:
         """Return what the proof of a day says."""
         found: dict[str, Any] = json.loads((self.proofs / f"{day}.json").read_text())["proof"]
         return found
+
+
+@contextmanager
+def entry(service: str, **changes: Any) -> Iterator[None]:
+    """Change a service's file, as its owner does; afterwards it is as it was."""
+    file = CHECKOUT / "include" / "catalogue" / "services" / f"{service}.yaml"
+    before = file.read_text()
+    file.write_text(yaml.safe_dump({**yaml.safe_load(before), **changes}, sort_keys=False))
+    try:
+        yield
+    finally:
+        file.write_text(before)
+
+
+def shut(reason: str) -> dict[str, Any]:
+    """Return a `maintenance` with a blackout that goes on for two days."""
+    now = datetime.now(UTC)
+    begins, ends = now - timedelta(hours=1), now + timedelta(days=2)
+    dark = {"begins": f"{begins:%Y-%m-%d %H:%M}", "ends": f"{ends:%Y-%m-%d %H:%M}"}
+    return {"blackouts": [{**dark, "reason": reason}]}
 
 
 def verify(chain: Path) -> tuple[int, str]:

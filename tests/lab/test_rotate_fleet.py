@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.demo import world as worlds
-from tests.lab.fleet import FIND, PLANT, PLANTED, Fleet, inside, verify
+from tests.lab.fleet import FIND, PLANT, PLANTED, Fleet, entry, inside, shut, verify
 from tests.lab.service import most_at_once, signed_more_than_once
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
@@ -137,10 +137,13 @@ def test_started_again_on_the_same_day_it_builds_nothing(rotated: Day, fleet: Fl
 def test_a_changed_byte_in_any_days_proof_is_named(
     rotated: Day, fleet: Fleet, tmp_path: Path
 ) -> None:
-    """The day after, for one service: then there is a chain."""
+    """The day after, on which the only service of the run is left alone: then there is a chain."""
     after = (date.fromisoformat(rotated.day) + timedelta(days=1)).isoformat()
-    state, run_id = fleet.rotate(day=after, services=["worker"])
+    with entry("worker", maintenance=shut("stocktaking")):
+        state, run_id = fleet.rotate(300, day=after, services=["worker"])
     assert state == "success", fleet.log(run_id, "write_proof")
+    (exception,) = fleet.proof(after)["exceptions"]
+    assert (exception["service"], exception["reason"]) == ("worker", "stocktaking")
     chain = fleet.chain(tmp_path / "proof")
     code, told = verify(chain)
     assert (code, told.splitlines()[0].partition(": ")[2]) == (0, "nothing was altered")

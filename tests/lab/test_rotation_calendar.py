@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -11,27 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 
 from lab.airflow.wait import until
-from lab.settings import CHECKOUT
-from tests.lab.fleet import ROTATION_S, Fleet, rebuilt
+from tests.lab.fleet import ROTATION_S, Fleet, entry, rebuilt, shut
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(2400)]
-SERVICES = CHECKOUT / "include" / "catalogue" / "services"
 RELEASES = {"1.0": "1.1", "1.1": "1.0"}
-
-
-@contextmanager
-def entry(service: str, **changes: Any) -> Iterator[None]:
-    """Change a service's file, as its owner does; afterwards it is as it was."""
-    file = SERVICES / f"{service}.yaml"
-    before = file.read_text()
-    file.write_text(yaml.safe_dump({**yaml.safe_load(before), **changes}, sort_keys=False))
-    try:
-        yield
-    finally:
-        file.write_text(before)
 
 
 def span(fleet: Fleet, service: str, run_id: str) -> tuple[datetime, datetime]:
@@ -53,14 +36,9 @@ def test_a_service_in_its_blackout_is_left_alone_and_another_waits_for_its_windo
 ) -> None:
     day, before, now = fleet.free_day(), fleet.vms(), datetime.now(UTC)
     opening = now.replace(second=0, microsecond=0) + timedelta(minutes=6)
-    sale = {
-        "begins": (now - timedelta(hours=1)).strftime("%Y-%m-%d %H:%M"),
-        "ends": (now + timedelta(days=2)).strftime("%Y-%m-%d %H:%M"),
-        "reason": "stocktaking",
-    }
     with (
         fleet.under_load(tmp_path / "load.json"),
-        entry("worker", maintenance={"blackouts": [sale]}),
+        entry("worker", maintenance=shut("stocktaking")),
         entry("accounts", maintenance=opens_at(opening, "Asia/Kolkata")),
     ):
         state, _ = fleet.rotate(day=day)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from include.catalogue.fleet import Budgets, load_fleet
-from include.catalogue.loader import load_all
+from include.catalogue.loader import try_all
 from lab.bench import beside, cost, report
 from lab.bench.calls import Calls
 from lab.bench.catalogue import write_catalogue
@@ -70,10 +70,11 @@ def test_the_floors_budgets_are_those_of_the_product() -> None:
 def test_a_service_of_the_bench_is_a_service_of_the_catalogue(tmp_path: Path) -> None:
     names = write_catalogue(tmp_path / "services", 3, replicas=4, watch_s=0.2)
 
-    found = load_all(tmp_path / "services")
+    found, problems = try_all(tmp_path / "services")
 
-    assert list(found) == names
+    assert [service.name for service in found.values()] == names
     assert {service.replicas for service in found.values()} == {4}
+    assert problems == []
     assert load_fleet(tmp_path / "fleet.yaml").budgets == Budgets()
 
 

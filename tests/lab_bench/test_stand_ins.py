@@ -119,11 +119,11 @@ def test_a_member_comes_up_keeps_its_sessions_for_a_while_and_leaves(cloud: Clou
     assert balancer.ensure_member("bench000", "vm-0", "10.0.0.9", 8080) is Outcome.CREATED
     assert balancer.members("bench000")[0].state in ("starting", "up")
     until(lambda: balancer.members("bench000")[0].state == "up")
-    assert balancer.members("bench000")[0].sessions > 0
+    assert balancer.members("bench000", 60)[0].sessions > 0
     until(lambda: balancer.members("bench000")[0].since_s >= 1)
 
     balancer.drain("bench000", "vm-0")
-    until(lambda: balancer.members("bench000")[0].sessions == 0)
+    until(lambda: balancer.members("bench000", 60)[0].sessions == 0)
 
     assert balancer.members("bench000")[0].state == "drain"
     assert balancer.remove_member("bench000", "vm-0", cut=True) is Outcome.REMOVED

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from include.catalogue.loader import DEFAULT_FOLDER, load_all
+from include.catalogue.loader import DEFAULT_FOLDER, load_service, service_names
 from include.catalogue.model import Service
 from lab.release.packages import RELEASES
 from lab.services import haproxy
 from lab.settings import CHECKOUT, POOLS, Places
 
-SERVICES = load_all(DEFAULT_FOLDER)
+SERVICES = {name: load_service(name, DEFAULT_FOLDER) for name in service_names(DEFAULT_FOLDER)}
 HIERA = CHECKOUT / "include" / "puppet" / "data"
 
 each = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)

@@ -30,8 +30,12 @@ class Balancer(ConnectedHook):
     """
 
     @abstractmethod
-    def members(self, pool: str, idle_s: float = 60.0) -> tuple[Member, ...]:
-        """Return all members, by name. Sticky sessions not used for *idle_s* do not count."""
+    def members(self, pool: str, idle_s: float | None = None) -> tuple[Member, ...]:
+        """Return all members, by name, with the sticky sessions that were used within *idle_s*.
+
+        None: nobody wants to know of sessions, and they are 0. Only a drain does, and they may be
+        many.
+        """
 
     @abstractmethod
     def members_of(self, pools: Collection[str]) -> tuple[Member, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -84,10 +85,11 @@ class HaproxyHook(Balancer):
         """Ask for the version, as the connection form's Test button does."""
         return tried(lambda: f"HAProxy {ask(self._connect, 'show version').strip()}")
 
-    def members(self, pool: str, idle_s: float = 60.0) -> tuple[Member, ...]:
-        """Return all members, by name, from one `show stat` and one `show table`."""
-        rows = self._rows(pool)
-        sessions = used_sessions(self._table(pool), self._stick_expire_s, idle_s)
+    def members(self, pool: str, idle_s: float | None = None) -> tuple[Member, ...]:
+        """Return all members, by name, from one `show stat`; sessions from one `show table`."""
+        rows, sessions = self._rows(pool), Counter[str]()
+        if idle_s is not None:
+            sessions = used_sessions(self._table(pool), self._stick_expire_s, idle_s)
         return tuple(member(rows[name], sessions[name]) for name in sorted(rows))
 
     def members_of(self, pools: Collection[str]) -> tuple[Member, ...]:

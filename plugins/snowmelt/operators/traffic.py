@@ -11,7 +11,7 @@ from include.catalogue.model import Balancer as Pool
 from include.planner import may_drain, may_join, may_retire
 from snowmelt.errors import Busy
 from snowmelt.hooks.balancer import Balancer, balancer_for
-from snowmelt.look import look, look_at_one, look_at_pool
+from snowmelt.look import look_at_one, look_at_pool, look_at_traffic
 from snowmelt.operators.base import BRIEF_S, deadline
 from snowmelt.operators.step import NewVmOperator, StepOperator
 from snowmelt.triggers.traffic import DrainedTrigger, MayDrainTrigger, PauseTrigger, ServingTrigger
@@ -79,7 +79,8 @@ class Drain(StepOperator):
         pool, name = self.service.balancer, self.vm["name"]
         if pool is None or self._is_out(pool):
             return None
-        verdict = may_drain(self.service, self.plan, look(self.service, self.plan.scope), name)
+        seen = look_at_traffic(self.service, self.plan.scope)
+        verdict = may_drain(self.service, self.plan, seen, name)
         if verdict.status != "done":
             raise Busy(f"{name} is not drained: {verdict.detail}")
         outcome = balancer_for(self.connections.balancer).drain(pool.pool, name)
@@ -113,7 +114,7 @@ class LeaveBalancer(StepOperator):
         pool = self.service.balancer
         if pool is None:
             return self._tell()
-        seen = look(self.service, self.plan.scope)
+        seen = look_at_traffic(self.service, self.plan.scope)
         verdict = may_retire(self.service, self.plan, seen, self.vm["name"], drained=True)
         if verdict.status != "done":
             raise Busy(f"{self.vm['name']} stays in pool {pool.pool}: {verdict.detail}")

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from include.planner import may_start, patience
 from snowmelt.errors import Refused
 from snowmelt.failures import failed_steps, siblings, stopped
-from snowmelt.look import look
+from snowmelt.look import look_at_traffic
 from snowmelt.operators.base import deadline
 from snowmelt.operators.vm import CreateVm
 from snowmelt.triggers.turn import MyTurnTrigger
@@ -43,7 +43,8 @@ class CreateVmInTurn(CreateVm):
         turn, ti = self._turn(context), context["ti"]
         if broken := failed_steps(ti.dag_id, ti.run_id, turn.steps, ti.get_task_states):
             raise Refused(stopped(turn.name, broken))
-        verdict = may_start(self.service, self.plan, look(self.service, self.plan.scope), turn.name)
+        seen = look_at_traffic(self.service, self.plan.scope)
+        verdict = may_start(self.service, self.plan, seen, turn.name)
         if verdict.status == "pending":
             return self.wait(context, turn, then="my_turn")
         self.settle(verdict.to_event())

@@ -15,6 +15,10 @@ from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
+# No look serves for longer than its interval, 5 s at most. Most keys name a VM or a rollout, which
+# nobody asks for again: a triggerer would hold them all, 1,000 VMs a day, for as long as it runs.
+KEPT_S = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class _Look:
@@ -26,6 +30,9 @@ class _Look:
             return True
         fresh = time.monotonic() - self.started < max_age_s
         return fresh and not self.task.cancelled() and self.task.exception() is None
+
+    def is_stale(self, now: float) -> bool:
+        return self.task.done() and now - self.started > KEPT_S
 
 
 # by event loop: the triggerer has one, a task that waits without deferring brings its own
@@ -42,7 +49,14 @@ async def shared(key: Hashable, max_age_s: float, look: Callable[[], T]) -> T:
     looks = _LOOKS.setdefault(asyncio.get_running_loop(), {})
     known = looks.get(key)
     if known is None or not known.serves(max_age_s):
-        known = _Look(time.monotonic(), asyncio.create_task(asyncio.to_thread(look)))
-        looks[key] = known
+        known = _begin(looks, key, look)
     # shielded: a cancelled trigger must not take the look from the others
     return cast(T, await asyncio.shield(known.task))
+
+
+def _begin(looks: dict[Hashable, _Look], key: Hashable, look: Callable[[], object]) -> _Look:
+    now = time.monotonic()
+    for old in [old for old, each in looks.items() if each.is_stale(now)]:
+        del looks[old]
+    looks[key] = _Look(now, asyncio.create_task(asyncio.to_thread(look)))
+    return looks[key]

@@ -14,35 +14,47 @@ from include.planner import Plan, may_drain, too_early, watch_verdict
 from include.verdict import Verdict, done, failed, pending
 from include.waits import drained_verdict, serving_verdict
 from snowmelt.hooks.balancer import balancer_for
-from snowmelt.look import look, look_at_pool
+from snowmelt.look import look_at_traffic
 from snowmelt.triggers.base import WaitTrigger
 from snowmelt.triggers.monitoring import healths
 from snowmelt.triggers.snapshot import shared
 
 
+async def members_of(
+    conn_id: str, pool: str, idle_s: float | None, max_age_s: float
+) -> Sequence[Member]:
+    """Return the members of a pool, from one look for all who ask, whatever they wait for."""
+    key = ("members", conn_id, pool, idle_s)
+    return await shared(key, max_age_s, lambda: balancer_for(conn_id).members(pool, idle_s))
+
+
 async def pool_of(service: Service, max_age_s: float) -> Sequence[Member]:
-    """Return the members of a service's pool, from one look for all who ask."""
-    key = ("members", service.connections.balancer, service.name)
-    return await shared(key, max_age_s, lambda: look_at_pool(service))
+    """Return the members of a service's pool; none where it has no balancer."""
+    if service.balancer is None:
+        return ()
+    conn_id = service.connections.balancer
+    return await members_of(conn_id, service.balancer.pool, None, max_age_s)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class _PoolTrigger(WaitTrigger):
     conn_id: str
     pool: str
-    idle_s: float = 0.0
     interval: float = 0.5
 
     async def members(self) -> Sequence[Member]:
-        balancer = balancer_for(self.conn_id)
-        return await shared(
-            ("members", self.conn_id, self.pool, self.idle_s),
-            self.interval / 2,
-            lambda: balancer.members(self.pool, self.idle_s),
-        )
+        return await members_of(self.conn_id, self.pool, None, self.interval / 2)
 
     async def member(self, name: str) -> Member | None:
         return next((m for m in await self.members() if m.name == name), None)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class _DrainTrigger(_PoolTrigger):
+    idle_s: float  # after so long without a request a session has ended
+
+    async def members(self) -> Sequence[Member]:
+        return await members_of(self.conn_id, self.pool, self.idle_s, self.interval / 2)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -56,7 +68,7 @@ class ServingTrigger(_PoolTrigger):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class DrainedTrigger(_PoolTrigger):
+class DrainedTrigger(_DrainTrigger):
     """Wait until the sessions on a VM have ended; *on_deadline* says what to do when they don't."""
 
     name: str
@@ -76,7 +88,7 @@ class DrainedTrigger(_PoolTrigger):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class AllDrainedTrigger(_PoolTrigger):
+class AllDrainedTrigger(_DrainTrigger):
     """Wait until no session is left on any of these VMs."""
 
     names: list[str]
@@ -118,7 +130,7 @@ class MayDrainTrigger(WaitTrigger):
         if early := too_early(service, plan, members, self.name):
             return pending(early)
         key = ("look", service.name, plan.rollout)
-        seen = await shared(key, self.interval / 2, lambda: look(service, plan.scope))
+        seen = await shared(key, self.interval / 2, lambda: look_at_traffic(service, plan.scope))
         return may_drain(service, plan, seen, self.name)
 
 

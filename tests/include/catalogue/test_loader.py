@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from include.catalogue import CatalogueError, load_all, load_service, service_names
-from include.catalogue.loader import DEFAULT_FOLDER
+from include.catalogue import CatalogueError, load_service, service_names
+from include.catalogue.loader import DEFAULT_FOLDER, try_all
 
 _GOOD = (DEFAULT_FOLDER / "shop.yaml").read_text(encoding="utf-8")
 
@@ -26,7 +26,10 @@ def _problems(folder: Path, text: str) -> list[str]:
 
 def test_the_services_that_come_with_snowmelt_load() -> None:
     """All of them."""
-    assert "shop" in load_all(DEFAULT_FOLDER)
+    services, problems = try_all(DEFAULT_FOLDER)
+
+    assert "shop" in {file.stem for file in services}
+    assert problems == []
 
 
 def test_one_service_is_read_from_its_own_file_only(tmp_path: Path) -> None:
@@ -52,7 +55,8 @@ def test_a_folder_of_ones_own_is_named_by_the_environment(
     _write(tmp_path, "mine", _GOOD.replace("name: shop\n", "name: mine\n"))
     monkeypatch.setenv("SNOWMELT_CATALOGUE", str(tmp_path))
 
-    assert list(load_all()) == ["mine"]
+    assert service_names() == ("mine",)
+    assert load_service("mine").name == "mine"
 
 
 def test_a_misspelt_key_is_named_with_its_path(tmp_path: Path) -> None:
@@ -126,7 +130,7 @@ def test_the_mistakes_of_all_files_come_in_one_list(tmp_path: Path) -> None:
     _write(tmp_path, "a", _GOOD.replace("name: shop\n", "name: a\n").replace("replicas: 2", ""))
     _write(tmp_path, "b", "name: [")
 
-    with pytest.raises(CatalogueError) as caught:
-        load_all(tmp_path)
+    services, problems = try_all(tmp_path)
 
-    assert [problem.file.name for problem in caught.value.problems] == ["a.yaml", "b.yaml"]
+    assert services == {}
+    assert [problem.file.name for problem in problems] == ["a.yaml", "b.yaml"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -87,8 +88,9 @@ class FakeNameServer(Fake):
 
 class FakeBalancer(Fake):
     @verb
-    def members(self, pool: str, idle_s: float = 60.0) -> tuple[Member, ...]:
-        return tuple(self._shown(pool, name, m) for name, m in sorted(self._pool(pool).items()))
+    def members(self, pool: str, idle_s: float | None = None) -> tuple[Member, ...]:
+        found = [self._shown(pool, name, m) for name, m in sorted(self._pool(pool).items())]
+        return tuple(m if idle_s is not None else replace(m, sessions=0) for m in found)
 
     @verb
     def members_of(self, pools: Collection[str]) -> tuple[Member, ...]:

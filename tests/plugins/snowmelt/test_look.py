@@ -8,8 +8,9 @@ import pytest
 
 from include.facts import Scope
 from include.planner import Plan
+from include.planner.condition import serves
 from snowmelt.errors import Unreachable
-from snowmelt.look import facts, look, look_at_one, look_at_pool, look_back
+from snowmelt.look import facts, look, look_at_one, look_at_pool, look_at_traffic, look_back
 from tests.plugins.snowmelt.kit import NEW, OLD, planned, service, serving, spec, two_old
 from tests.plugins.snowmelt.world import FakeWorld
 
@@ -60,6 +61,24 @@ def test_what_any_system_knows_costs_one_call_for_each_list(world: FakeWorld) ->
     assert len(facts(service()).vms) == 10
     assert world.calls == one
     assert set(one.values()) == {1}
+
+
+def test_behind_a_balancer_nobody_else_is_asked_who_serves(world: FakeWorld) -> None:
+    """A drain of eight VMs asked the CA and the name server for each of them, each time."""
+    serving(world, NAME)
+    world.calls.clear()
+    (vm,) = look_at_traffic(service()).vms
+
+    assert world.calls == {"vms_named": 1, "members": 1}
+    assert serves(service(), vm)
+
+
+def test_without_a_balancer_all_systems_say_who_serves(world: FakeWorld) -> None:
+    serving(world, NAME)
+    bare = service(balancer=None)
+
+    assert look_at_traffic(bare) == look(bare)
+    assert serves(bare, look_at_traffic(bare).vms[0])
 
 
 def test_what_comes_after_the_plan_costs_what_the_service_is(world: FakeWorld) -> None:

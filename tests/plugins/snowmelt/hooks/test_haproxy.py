@@ -223,6 +223,7 @@ def test_only_sessions_in_use_count(
     balanced.get()
 
     assert one(hook, "vm0", idle_s=60).sessions == 2
+    assert [member.sessions for member in hook.members("shop")] == [0]  # nobody asked
     until(lambda: one(hook, "vm0", idle_s=0.1).sessions == 0)
 
 
@@ -398,7 +399,7 @@ def test_a_pool_without_sticky_sessions_has_none(hook: HaproxyHook) -> None:
     """It has no stick-table to show."""
     hook.ensure_member("plain", "vm0", "127.0.0.1", 1)
 
-    assert [member.sessions for member in hook.members("plain")] == [0]
+    assert [member.sessions for member in hook.members("plain", 60)] == [0]
 
 
 @pytest.mark.parametrize("name", ["vm0;shutdown frontend fe", "vm0\nclear counters all", ""])

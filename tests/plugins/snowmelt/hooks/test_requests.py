@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from include.catalogue import Service, load_all, load_service, service_names
+from include.catalogue import Service, load_service, service_names
 from include.verdict import Outcome
 from snowmelt.errors import Conflict, Missing, Refused
 from snowmelt.hooks.requests import RequestsHook
@@ -37,7 +37,6 @@ def test_what_was_asked_for_is_a_service_like_the_others() -> None:
 
     assert service_names() == ("shop", "vm-abc")
     assert load_service("vm-abc") == entry()
-    assert set(load_all()) == {"shop", "vm-abc"}
 
 
 def test_the_same_again_is_unchanged(folder: Path) -> None:

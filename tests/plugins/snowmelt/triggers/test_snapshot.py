@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
 
 import pytest
 
 from snowmelt.errors import Unreachable
+from snowmelt.triggers import snapshot
 from snowmelt.triggers.snapshot import shared
+
+
+class Result:
+    """What a look saw."""
 
 
 class BackEnd:
@@ -54,6 +61,25 @@ async def test_a_look_that_is_too_old_is_not_served_again() -> None:
     await asyncio.sleep(0.06)
 
     assert await shared("c", 0.05, back_end.look) == 2
+
+
+async def test_looks_of_vms_that_nobody_asks_for_any_more_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(snapshot, "KEPT_S", 0.05)
+    slow = asyncio.create_task(shared(("certificate", "slow"), 0.0, BackEnd(0.3).look))
+    results = [Result() for _ in range(100)]
+    held = [weakref.ref(result) for result in results]
+    for number in range(100):
+        await shared(("certificate", number), 0.0, results.pop)
+    assert [ref for ref in held if ref()]
+    await asyncio.sleep(0.06)
+
+    await shared(("certificate", "one more"), 0.0, BackEnd(0).look)
+    gc.collect()
+
+    assert [ref for ref in held if ref()] == []
+    assert await slow == 1  # what somebody waits for stays
 
 
 async def test_an_error_reaches_all_who_wait_and_is_forgotten() -> None:

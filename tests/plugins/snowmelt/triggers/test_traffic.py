@@ -13,6 +13,7 @@ from snowmelt.triggers.traffic import (
     MayDrainTrigger,
     PauseTrigger,
     ServingTrigger,
+    pool_of,
 )
 from tests.plugins.snowmelt.kit import NEW, OLD, planned, service, serving, two_old
 from tests.plugins.snowmelt.triggers.examples import NAME
@@ -22,7 +23,7 @@ from tests.plugins.snowmelt.world import FakeWorld, Guest
 
 def drained(world: FakeWorld, **changes: Any) -> DrainedTrigger:
     values = {"conn_id": "c", "pool": "shop", "name": NAME, "on_deadline": "cut", **changes}
-    return DrainedTrigger(**values, deadline=world.clock.now + 60)
+    return DrainedTrigger(**values, idle_s=10.0, deadline=world.clock.now + 60)
 
 
 def begin(world: FakeWorld, *, make: bool = True) -> None:
@@ -87,7 +88,7 @@ async def test_all_are_drained_when_the_last_is(world: FakeWorld) -> None:
     sister.admin, sister.drained_at = "drain", world.clock.now + 10
     began = world.clock.now
     both = AllDrainedTrigger(
-        conn_id="c", pool="shop", names=[NAME, f"shop-{OLD}-1"], deadline=began + 60
+        conn_id="c", pool="shop", names=[NAME, f"shop-{OLD}-1"], idle_s=10.0, deadline=began + 60
     )
 
     assert (await both.wait()).status == "done"
@@ -96,7 +97,7 @@ async def test_all_are_drained_when_the_last_is(world: FakeWorld) -> None:
 
 async def test_members_that_are_gone_hold_nothing_up(world: FakeWorld) -> None:
     trigger = AllDrainedTrigger(
-        conn_id="c", pool="shop", names=[NAME], deadline=world.clock.now + 60
+        conn_id="c", pool="shop", names=[NAME], idle_s=10.0, deadline=world.clock.now + 60
     )
 
     assert (await trigger.wait()).status == "done"
@@ -134,6 +135,22 @@ async def test_an_old_vm_may_drain_when_the_new_ones_have_settled(world: FakeWor
     assert (await trigger.wait()).detail == "2 others serve ≥ 2 needed"
     assert 5 <= world.clock.now - began < 7
     assert world.calls["vms_named"] == 1  # the rest of its looks were at the pool
+
+
+async def test_all_who_wait_at_a_pool_share_one_look(world: FakeWorld) -> None:
+    """But for drains, which ask for its sessions too: they share theirs."""
+    begin(world)
+    entry = service()
+    conn_id = entry.connections.balancer
+    joining = ServingTrigger(conn_id=conn_id, pool="shop", name=NAME, deadline=0)
+    drains = [drained(world, conn_id=conn_id, name=f"shop-{OLD}-{slot}") for slot in (0, 1)]
+    world.calls.clear()
+
+    looks = [joining.members(), pool_of(entry, max_age_s=1.0), *(d.members() for d in drains)]
+    seen = await asyncio.gather(*looks)
+
+    assert world.calls["members"] == 2
+    assert [sum(member.sessions for member in each) for each in seen] == [0, 0, 6, 6]
 
 
 async def test_an_old_vm_may_not_drain_while_a_new_one_is_down(world: FakeWorld) -> None:
