@@ -9,9 +9,11 @@ from pathlib import Path
 from lab.settings import CHECKOUT
 from lab.supervisor import environment, inside
 from lab.year.cloud import Cloud
+from lab.year.sizes import psql
 
 PRUNE_CA = CHECKOUT / "contrib" / "puppet" / "snowmelt-prune-ca"
 FACTS_DAYS = 3  # an agent's every run writes them anew
+REINDEX_DAYS = 30  # PuppetDB's: an index over facts keeps each value that ever was
 
 
 class Housekeeping:
@@ -32,6 +34,8 @@ class Housekeeping:
             self.cloud.start("puppetserver")
         else:
             self._prune()
+        if day and day % REINDEX_DAYS == 0:
+            psql(self.cloud.places, "reindex database concurrently puppetdb")
 
     def _prune(self, *options: str) -> None:
         places = self.cloud.places

@@ -59,7 +59,7 @@ def _written(file: Path) -> int:
 
 def rows(places: Places) -> Mapping[str, int]:
     """Return how many rows each table of PuppetDB has, as of its last vacuum."""
-    text = _psql(places, "select relname, n_live_tup from pg_stat_user_tables where n_live_tup > 0")
+    text = psql(places, "select relname, n_live_tup from pg_stat_user_tables where n_live_tup > 0")
     pairs = (line.split("|") for line in text.splitlines())
     return {name: int(count) for name, count in pairs}
 
@@ -69,7 +69,7 @@ def relations(places: Places) -> Mapping[str, int]:
 
     PuppetDB has a partition for each day of reports and events: they count as one table.
     """
-    text = _psql(
+    text = psql(
         places,
         "select relname, pg_total_relation_size(oid) from pg_class where relkind in ('r', 'm')",
     )
@@ -81,11 +81,12 @@ def relations(places: Places) -> Mapping[str, int]:
 
 
 def _database(places: Places) -> int:
-    _psql(places, "vacuum (analyze)")
-    return int(_psql(places, "select pg_database_size('puppetdb')"))
+    psql(places, "vacuum (analyze)")
+    return int(psql(places, "select pg_database_size('puppetdb')"))
 
 
-def _psql(places: Places, statement: str) -> str:
+def psql(places: Places, statement: str) -> str:
+    """Return what PostgreSQL answers in PuppetDB's database."""
     socket = str(places.of("postgres") / "run")
     program = [str(BIN / "psql"), "-qXtA", "-v", "ON_ERROR_STOP=1", "-h", socket]
     command = [*inside("postgres"), *environment({}), *program, "-c", statement, "puppetdb"]

@@ -261,7 +261,7 @@ class Deployment:
             members = self.balancer.members(pool, idle_s)
             return not any(member.sessions for member in members if member.name == vm.name)
 
-        self.until(empty, 0.5)
+        self.until(empty, 1)
 
     def take_down(self, vm: Machine) -> None:
         """Out of everything."""

@@ -52,6 +52,7 @@ class _PoolTrigger(WaitTrigger):
 @dataclass(kw_only=True, eq=False, repr=False)
 class _DrainTrigger(_PoolTrigger):
     idle_s: float  # after so long without a request a session has ended
+    interval: float = 1.0  # a stick-table is read whole for it
 
     async def members(self) -> Sequence[Member]:
         return await members_of(self.conn_id, self.pool, self.idle_s, self.interval / 2)
