@@ -55,6 +55,14 @@ def cpu_s(root: int) -> float:
     return sum(process.cpu_s for process in tree(root))
 
 
+def machine_s() -> dict[str, float]:
+    """CPU-seconds of the whole machine since it started: all, idle, and kept back by its host."""
+    ticks = [int(field) for field in Path("/proc/stat").read_text().split()[1:9]]
+    # user nice system idle iowait irq softirq steal
+    idle, stolen = ticks[3] + ticks[4], ticks[7]
+    return {"all": sum(ticks) / _TICKS, "idle": idle / _TICKS, "stolen": stolen / _TICKS}
+
+
 def memory_mb(root: int) -> float:
     """Memory of a tree in MB; what several processes share is counted once (PSS)."""
     total = 0

@@ -38,6 +38,8 @@ FIGURES = {
     "tasks_per_s": Figure("task instances per second", "{:.2f}"),
     "passes_per_s": Figure("worker passes per second", "{:.2f}"),
     "peak_memory_mb": Figure("Airflow's memory at its peak, MB", "{:.0f}"),
+    "idle_share": Figure("of the machine's CPUs, idle", "{:.0%}"),
+    "stolen_share": Figure("of the machine's CPUs, kept by its host", "{:.0%}"),
     "parse_500_s": Figure("500 services are parsed in, seconds", "{:.1f}", 5),
 }
 

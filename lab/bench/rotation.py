@@ -9,7 +9,7 @@ from typing import Any
 from lab.airflow.client import ENDED
 from lab.airflow.wait import until
 from lab.bench.beside import World
-from lab.bench.cost import PeakMemory, cpu_s
+from lab.bench.cost import PeakMemory, cpu_s, machine_s
 from lab.bench.floor import Budget, Shape, floor_s
 from lab.bench.guests import Waits
 from lab.bench.report import calls
@@ -31,7 +31,7 @@ def rotation(
     say(f"the rotation begins; it cannot take less than {floor:.0f} s")
     bench.cloud.reset()
     root, before, began = bench.beside.root, _counts(bench), time.monotonic()
-    cost = cpu_s(root)
+    cost, machine = cpu_s(root), machine_s()
     with PeakMemory(root) as memory:
         try:
             _rotate(bench, max(_LEAST_S, _SLACK * floor), say)
@@ -41,7 +41,7 @@ def rotation(
             made = {name: after[name] - count for name, count in before.items()}
             spent = cpu_s(root) - cost
             note({"rotation_s": took, "floor_s": floor, "services_rotated": services})
-            note({"peak_memory_mb": memory.mb})
+            note({"peak_memory_mb": memory.mb, **_shares(machine, machine_s())})
             if vms := services * shape.replicas:
                 note(_costs(made, spent, took, vms))
                 note(calls(bench.cloud.report(), vms))
@@ -56,6 +56,13 @@ def _costs(made: dict[str, int], spent: float, took: float, vms: int) -> dict[st
         "tasks_per_s": made["tasks"] / took,
         "passes_per_s": made["passes"] / took,
     }
+
+
+def _shares(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    """How busy the machine was, and whether it had its CPUs for itself."""
+    grown = {name: after[name] - before[name] for name in after}
+    whole = grown["all"] or 1.0  # it may be over within a tick
+    return {f"{name}_share": grown[name] / whole for name in ("idle", "stolen")}
 
 
 def _counts(bench: World) -> dict[str, int]:

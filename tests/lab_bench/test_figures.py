@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,17 @@ def test_a_part_that_fails_leaves_the_others_their_figures() -> None:
     assert bench.found == {"services_rotated": 2, "parse_500_s": 3.0}
     assert bench.errors == {"rotation": "TimeoutError: in vain"}
     assert "rotation FAILED: TimeoutError: in vain" in said
+
+
+def test_the_machine_tells_how_much_of_it_was_used() -> None:
+    before = cost.machine_s()
+    until = time.process_time() + 0.1
+    while time.process_time() < until:
+        pass
+    grown = {name: value - before[name] for name, value in cost.machine_s().items()}
+
+    assert grown["all"] - grown["idle"] - grown["stolen"] >= 0.08
+    assert min(grown.values()) >= 0
 
 
 def test_the_cost_of_a_process_has_that_of_its_dead_children() -> None:

@@ -21,21 +21,14 @@ from include.catalogue.requests import (
     new_request,
     policy_file,
 )
+from tests.forms import REQUEST
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 POLICY = load_policy()
-ASKED = {
-    "owner": "Ada",
-    "purpose": "try a parser",
-    "size": "small",
-    "offer": "base",
-    "release": None,
-    "lifetime": "2d",
-}
 
 
 def entry(**asked: Any) -> Service:
-    return new_request(POLICY, "vm-abc", {**ASKED, **asked}, NOW)
+    return new_request(POLICY, "vm-abc", {**REQUEST, **asked}, NOW)
 
 
 def test_a_requested_vm_is_a_service_of_one_replica_that_expires() -> None:
@@ -62,7 +55,7 @@ def test_a_release_package_can_be_asked_for_at_another_release() -> None:
 
 def test_a_name_that_a_trial_of_an_image_may_have_is_refused() -> None:
     with pytest.raises(ValueError, match="accounts-trial: names that end in -trial"):
-        new_request(POLICY, "accounts-trial", ASKED, NOW)
+        new_request(POLICY, "accounts-trial", REQUEST, NOW)
 
 
 def test_what_is_asked_again_is_the_same() -> None:

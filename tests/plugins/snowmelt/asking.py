@@ -10,18 +10,11 @@ import pytest
 
 from include.catalogue.requests import load_policy
 from snowmelt.hooks.requests import RequestsHook
+from tests.forms import REQUEST
 from tests.plugins.snowmelt.kit import Ti, context, service
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-FORM = {
-    "name": None,
-    "owner": "Ada",
-    "purpose": "try a parser",
-    "size": "small",
-    "offer": "base",
-    "release": None,
-    "lifetime": "2d",
-}
+FORM = {"name": None, **REQUEST}
 
 
 @pytest.fixture
