@@ -171,7 +171,7 @@ def test_an_image_whose_copy_fails_leaves_the_old_one_in_use(
     assert (cloud.disk(), cloud.images()) == (disk, images)
 
 
-@pytest.mark.lab
+@pytest.mark.long
 def test_an_image_on_which_puppet_fails_leaves_the_old_one_in_use(
     shop: Shop, cloud: Cloud, refreshed: Callable[..., tuple[str, str]]
 ) -> None:
