@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from include.catalogue import Service, load_service, service_names
+from include.catalogue.loader import try_all
 from include.verdict import Outcome
 from snowmelt.errors import Conflict, Missing, Refused
 from snowmelt.hooks.requests import RequestsHook
@@ -37,6 +38,7 @@ def test_what_was_asked_for_is_a_service_like_the_others() -> None:
 
     assert service_names() == ("shop", "vm-abc")
     assert load_service("vm-abc") == entry()
+    assert {file.stem for file in try_all()[0]} == {"shop", "vm-abc"}
 
 
 def test_the_same_again_is_unchanged(folder: Path) -> None:
