@@ -67,13 +67,21 @@ class Fleet(Part):
         """The time zone that decides which day it is."""
         return ZoneInfo(self.rotation.time_zone)
 
-    def day(self, now: datetime) -> date:
-        """Return the day that *now* belongs to."""
+    def today(self, now: datetime) -> date:
+        """Return the date where the fleet is."""
         return now.astimezone(self.zone).date()
+
+    def day(self, now: datetime) -> date:
+        """Return the day whose rotation *now* belongs to: that of the last start.
+
+        The morning after a start at 23:30 goes on with that night, and rebuilds nothing twice.
+        """
+        local = now.astimezone(self.zone)
+        return local.date() - timedelta(days=local.time() < self.rotation.starts)
 
     def next_start(self, now: datetime) -> datetime:
         """Return when the daily rotation starts for the first time after *now*."""
-        days = (self.day(now) + timedelta(days=number) for number in (0, 1))
+        days = (self.today(now) + timedelta(days=number) for number in (0, 1))
         first, second = (datetime.combine(d, self.rotation.starts, self.zone) for d in days)
         return first if first.timestamp() > now.timestamp() else second
 

@@ -4,7 +4,7 @@ from include.fleet.calendar import Span, open_spans, start_minute
 from include.fleet.dispatch import Budget, Decision, Progress, decide
 from include.fleet.plan import Left, RotationPlan, Turn
 from include.fleet.render import as_markdown
-from include.fleet.turns import plan_turns
+from include.fleet.turns import left_out, plan_turns
 
 __all__ = [
     "Budget",
@@ -16,6 +16,7 @@ __all__ = [
     "Turn",
     "as_markdown",
     "decide",
+    "left_out",
     "open_spans",
     "plan_turns",
     "start_minute",

@@ -13,7 +13,9 @@ from include.fleet.plan import RotationPlan, Turn
 class Progress:
     """How far one service is: its run's state, its new VMs that run, and who else is at it."""
 
-    state: str = ""  # "": not started; else what Airflow says
+    # "": not started; "left", "unable": neither was nor will be; else what Airflow says
+    state: str = ""
+    put_off: bool = False  # it could not be started a moment ago: others go first
     running_vms: int = 0
     others: int = 0  # runs of its DAG that are not ours and have not ended
 
@@ -25,7 +27,7 @@ class Progress:
     @property
     def ended(self) -> bool:
         """Whether its rotation is over."""
-        return self.state in ("success", "failed")
+        return self.state in ("success", "failed", "left", "unable")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,13 +72,15 @@ def decide(
     """Return what starts now, what waits and why, and whether the day's rotation is over.
 
     A run of somebody else's on a service goes first. A service that is larger than a budget
-    goes alone.
+    goes alone. One that could not be started, paused for example, says nothing of the others: it
+    does not count against the failure budget.
     """
     known = {turn.service: progress.get(turn.service, Progress()) for turn in plan.turns}
     failed = tuple(name for name, p in known.items() if p.state == "failed")
     spent = len(failed) >= budget.failures
     active = [turn for turn in plan.turns if known[turn.service].active]
     waiting = [t for t in plan.turns if not (known[t.service].active or known[t.service].ended)]
+    waiting.sort(key=lambda turn: known[turn.service].put_off)
     if spent:
         start, held = list[Turn](), {turn.service: _spent(failed) for turn in waiting}
     else:

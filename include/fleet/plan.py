@@ -56,6 +56,11 @@ class RotationPlan:
     others: tuple[Turn, ...] = ()  # those that this run was not asked for
     left: tuple[Left, ...] = ()
 
+    @property
+    def all_services(self) -> tuple[Turn | Left, ...]:
+        """All services that the plan knows of, those that have no turn among them."""
+        return (*self.turns, *self.others, *self.left)
+
     def only(self, asked: Collection[str], fleet: Fleet) -> Self:
         """Return the plan of a run that was asked for these services; for none: for all."""
         if not asked:
@@ -64,6 +69,12 @@ class RotationPlan:
         others = tuple(turn for turn in self.turns if turn.service not in asked)
         failures = fleet.allowed_failures(len(mine))
         return replace(self, turns=mine, others=others, failures=failures)
+
+    def without(self, left: Collection[Left]) -> Self:
+        """Return the plan with services that were left out since it was made."""
+        names = {each.service for each in left}
+        turns = tuple(turn for turn in self.turns if turn.service not in names)
+        return replace(self, turns=turns, left=(*self.left, *left))
 
     def limited(self, *, failures: int | None, at_once: int | None) -> Self:
         """Return the plan with the limits that somebody asked for in place of the fleet's."""

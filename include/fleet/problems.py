@@ -21,7 +21,7 @@ def all_problems(now: datetime) -> list[Problem]:
     except CatalogueError as error:
         return [*found, *error.problems]
     shut = [_never(fleet, file) for file, each in services.items() if never_opens(fleet, each, now)]
-    return [*found, *shut, *for_nobody(fleet, service_names(), fleet.day(now))]
+    return [*found, *shut, *for_nobody(fleet, service_names(), fleet.today(now))]
 
 
 def never_opens(fleet: Fleet, service: Service, now: datetime) -> bool:

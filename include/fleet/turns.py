@@ -54,9 +54,22 @@ def plan_turns(
     )
 
 
+def left_out(fleet: Fleet, service: Service, now: datetime, in_use: int) -> Left | None:
+    """Return why a service whose turn has come is left alone, None when it is not.
+
+    The plan was made hours ago: an exception or a blackout may be new, and its VMs gone for good.
+    """
+    if found := _exceptions(fleet, {service.name: service}, now):
+        return found[0]
+    moment = now + timedelta(seconds=1)
+    if not open_spans(service.name, service.maintenance, now, moment, timedelta(0)):
+        return _shut(service, now, moment)
+    return None if in_use else _empty(service)
+
+
 def _exceptions(fleet: Fleet, services: Mapping[str, Service], now: datetime) -> list[Left]:
     """Return the exceptions of `fleet.yaml` that hold at *now*."""
-    today = fleet.day(now)
+    today = fleet.today(now)
     return [
         Left(
             service=each.service,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from include.catalogue.fleet import Fleet
 from include.catalogue.model import Service
-from include.fleet import Left, RotationPlan, Turn
+from include.fleet import Left, RotationPlan
 from include.planner import SeenVm, rollout_id
 from include.proof.document import (
     ExceptionProof,
@@ -16,15 +16,14 @@ from include.proof.document import (
     GateCount,
     Proof,
     Run,
-    ServiceProof,
     VmProof,
 )
 from include.proof.findings import Findings, Try
 from include.proof.judge import objections
 from include.proof.link import Link
+from include.proof.outcomes import outcomes, unseen
 
 _ON_PURPOSE = ("exception", "blackout")
-_STATES = {"success": "rotated", "failed": "failed"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +44,7 @@ def assemble(
     stamp: Stamp,
 ) -> Proof:
     """Return the proof of a day."""
-    rotations = tuple(_services(plan, found))
+    rotations = tuple(outcomes(plan, found))
     vms = tuple(_vms(fleet, services, found))
     exceptions = tuple(_exception(left) for left in plan.left if left.kind in _ON_PURPOSE)
     return Proof(
@@ -59,6 +58,7 @@ def assemble(
         gate=_gate(found, stamp.link.gate),
         objections=(
             *objections(rotations, vms, exceptions, stamp.now, found.busy, _makers(found)),
+            *unseen(rotations, exceptions, found),
             *stamp.link.notes,
             *stamp.notes,
         ),
@@ -73,45 +73,6 @@ def _makers(found: Findings) -> dict[str, str]:
         for each in tries
         if each.state != "success"
     }
-
-
-def _services(plan: RotationPlan, found: Findings) -> Iterator[ServiceProof]:
-    rotations = [_rotation(turn, found) for turn in _turns(plan, found)]
-    left = [ServiceProof(name=e.service, state="left out", reason=e.reason) for e in plan.left]
-    known = {service.name for service in (*rotations, *left)}
-    broken = [
-        ServiceProof(name=name, state="failed", reason=why)
-        for name, why in found.broken.items()
-        if name not in known
-    ]
-    yield from sorted([*rotations, *left, *broken], key=lambda service: service.name)
-
-
-def _turns(plan: RotationPlan, found: Findings) -> Iterator[Turn]:
-    """Yield all turns of the day: a run for some services tells nothing new of the others."""
-    yield from plan.turns
-    for turn in plan.others:
-        if found.tries.get(turn.service) or turn.service in found.held:
-            yield turn
-
-
-def _rotation(turn: Turn, found: Findings) -> ServiceProof:
-    tries = found.tries.get(turn.service)
-    if not tries:
-        why = found.held.get(turn.service, "")
-        return ServiceProof(name=turn.service, state="not started", reason=why)
-    return ServiceProof(
-        name=turn.service,
-        state=_STATES.get(tries[-1].state, "still running"),
-        reason=_reason(tries),
-        run=Run(dag_id=turn.dag_id, run_id=tries[-1].run_id),
-    )
-
-
-def _reason(tries: Sequence[Try]) -> str:
-    """Return why it failed each time; who was rotated at a later try should have been at once."""
-    why = "; then again: ".join(each.failed.why for each in tries if each.failed)
-    return f"not at once: {why}" if why and tries[-1].state == "success" else why
 
 
 def _vms(fleet: Fleet, services: Mapping[str, Service], found: Findings) -> Iterator[VmProof]:

@@ -40,7 +40,8 @@ def rotation_params() -> dict[str, Param]:
             type=["null", "string"],
             pattern=_DAY,
             title="Day",
-            description="Go on with the rotation of that day, up to the next proof. Empty: today.",
+            description="Go on with the rotation of that day, up to the next proof."
+            " Empty: that of the last start.",
         ),
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="Print the plan, start nothing."

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from include.facts import CloudVm
 from include.fleet import Budget, Decision, Progress, RotationPlan, Turn, decide
 from include.fleet.turns import run_id
 from include.planner import parse_name, rollout_id
+from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.fleet_runs import FleetRunsHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
+from snowmelt.rotation_start import LEFT, PUT_OFF, UNABLE
 
 # service -> state of its run, or why it has none; services that were not started are left out
 States = Mapping[str, str]
 ACTIVE = ("queued", "running")
 CHANGING = (*ACTIVE, "failed")  # somebody may clear a failed one, and mend it
-UNABLE = "unable: "
+
+log = logging.getLogger(__name__)
 
 
-def tries(day: str, turn: Turn) -> list[tuple[str, str]]:
+def tries(day: str, service: str) -> list[tuple[str, str]]:
     """Return run id and state of each attempt at a turn; only after a failed one there is another.
 
     Airflow tells nobody which runs a DAG has: they are found by their names.
     """
     runs, found = FleetRunsHook(), list[tuple[str, str]]()
     while not found or found[-1][1] == "failed":
-        name = run_id(day, turn.service, attempt=len(found) + 1)
-        state = runs.state_if_any(turn.dag_id, name)
+        name = run_id(day, service, attempt=len(found) + 1)
+        state = runs.state_if_any(f"rollout_{service}", name)
         if not state:
             break
         found.append((name, state))
@@ -38,7 +43,7 @@ def at_last_try(plan: RotationPlan, *, again: bool) -> RotationPlan:
     """Return the plan with the last attempt at each turn; *again* asks for one more of failed."""
     turns = []
     for turn in plan.turns:
-        known = tries(plan.day, turn)
+        known = tries(plan.day, turn.service)
         more = not known or (again and known[-1][1] == "failed")
         name = run_id(plan.day, turn.service, len(known) + 1) if more else known[-1][0]
         turns.append(replace(turn, run_id=name))
@@ -93,20 +98,37 @@ def _in(some: Collection[str], plan: RotationPlan, states: States) -> Sequence[T
 def _progress(states: States, running: Mapping[str, int]) -> dict[str, Progress]:
     return {
         service: Progress(
-            state="failed" if state.startswith(UNABLE) else state,
+            state=_kind(state),
+            put_off=state.startswith(PUT_OFF),
             running_vms=running.get(service, 0),
         )
         for service, state in states.items()
     }
 
 
+def _kind(state: str) -> str:
+    kinds = {UNABLE: "unable", LEFT: "left", PUT_OFF: ""}
+    return next((kind for start, kind in kinds.items() if state.startswith(start)), state)
+
+
 def _running(turns: Sequence[Turn]) -> dict[str, int]:
-    """Return how many of the new VMs of each rotation run: the others wait for OpenNebula."""
+    """Return how many of the new VMs of each rotation run: the others wait for OpenNebula.
+
+    Those on an OpenNebula that does not answer all wait; it must not end the rotation of others.
+    """
     rollouts = {(t.service, rollout_id(t.dag_id, t.run_id)) for t in turns}
     found: dict[str, int] = defaultdict(int)
     for cloud in sorted({turn.cloud for turn in turns}):
-        for vm in OpenNebulaHook(cloud).vm_states():
+        for vm in _vm_states(cloud):
             name = parse_name(vm.name)
             if name and vm.phase == "running" and (name.service, name.rollout) in rollouts:
                 found[name.service] += 1
     return found
+
+
+def _vm_states(cloud: str) -> Sequence[CloudVm]:
+    try:
+        return OpenNebulaHook(cloud).vm_states()
+    except SnowmeltError as error:
+        log.warning("%s: %s", cloud, error)
+        return ()

@@ -39,6 +39,11 @@ def test_it_has_three_tasks_however_many_services_there_are(catalogue: Catalogue
     assert parsed().task_ids == ["plan", "rotate", "write_proof"]
 
 
+def test_a_day_is_longer_than_five_lost_workers() -> None:
+    """It is taken up again at each start: a rotation of 250 services used up its tries at 125."""
+    assert (parsed().get_task("rotate").retries or 0) >= 250
+
+
 def test_the_proof_is_written_whatever_came_before_and_decides_the_run() -> None:
     dag = parsed()
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.fleet import Budget, Decision, RotationPlan, Turn
-from include.verdict import Outcome
+from include.fleet import Budget, Decision, RotationPlan
 from snowmelt.catalogue import settled_fleet
-from snowmelt.errors import Refused
-from snowmelt.hooks.fleet_runs import FleetRunsHook
+from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.operators.base import WaitOperator, deadline
-from snowmelt.rotation_look import UNABLE, States, all_states, look_and_decide
+from snowmelt.rotation_look import States, all_states, look_and_decide
+from snowmelt.rotation_start import left_since, start, unable
 from snowmelt.triggers.fleet import RotationTrigger
 
 if TYPE_CHECKING:
@@ -59,14 +58,24 @@ class RotateServices(WaitOperator):
         """Start what may start, then wait until there is something to do again."""
         plan = RotationPlan.from_json(self.plan)
         budget = Budget.of(settled_fleet().budgets, plan)
-        decision, seen = look_and_decide(plan, budget, states, time.time())
-        for service in decision.failed:
-            if states.get(service) != seen[service]:
-                self.log.error("%s failed; its old VMs serve on", service)
-        started = {turn.service: self._start(plan, turn) for turn in decision.start}
-        if decision.over or time.time() > plan.ends + FOLLOW.total_seconds():
+        late = time.time() > plan.ends + FOLLOW.total_seconds()
+        try:
+            decision, seen = look_and_decide(plan, budget, states, time.time())
+        except SnowmeltError as error:
+            if late or isinstance(error, Refused):
+                raise
+            # a day has hundreds of looks, and the task five tries: it waits for the next one
+            self.log.warning("cannot look: %s", error)
+            return self._wait(context, budget, states)
+        self._tell(decision, states, seen)
+        if decision.over or late:
             return self._end(context, decision, seen)
-        return self._wait(context, budget, {**seen, **started})
+        return self._wait(context, budget, {**seen, **self._start(plan, decision, states)})
+
+    def _tell(self, decision: Decision, before: States, now: States) -> None:
+        for service in decision.failed:
+            if before.get(service) != now[service]:
+                self.log.error("%s failed; its old VMs serve on", service)
 
     def _wait(self, context: Context, budget: Budget, states: States) -> Any:
         self.states = dict(states)
@@ -75,28 +84,20 @@ class RotateServices(WaitOperator):
         )
         return self.wait(context, trigger, then="go_on")
 
-    def _start(self, plan: RotationPlan, turn: Turn) -> str:
-        """Return the state of its run: a service that cannot start counts as failed."""
-        try:
-            outcome = FleetRunsHook().ensure_run(
-                turn.dag_id,
-                turn.run_id,
-                {"reason": f"rotation of {plan.day}"},
-                note=f"from {self.dag_id}",
-            )
-        except Refused as error:
-            return f"{UNABLE}{error}"
-        if outcome is Outcome.CREATED:
-            self.log.info("start %s: %s VMs (%s)", turn.service, turn.slots, turn.run_id)
-        return "queued"
+    def _start(self, plan: RotationPlan, decision: Decision, states: States) -> States:
+        note = f"from {self.dag_id}"
+        return {
+            turn.service: start(plan, turn, states.get(turn.service, ""), note, time.time())
+            for turn in decision.start
+        }
 
     def _end(self, context: Context, decision: Decision, states: States) -> dict[str, Any]:
-        unable = {s: v.removeprefix(UNABLE) for s, v in states.items() if v.startswith(UNABLE)}
-        held = {**decision.held, **unable}
+        held = {**decision.held, **unable(states)}
         context["ti"].xcom_push(key="held", value=held)
+        context["ti"].xcom_push(key="left", value=[asdict(each) for each in left_since(states)])
         rotated = [service for service, state in states.items() if state == "success"]
         told = [
-            *(f"{service} failed" for service in decision.failed if service not in unable),
+            *(f"{service} failed" for service in decision.failed),
             *(f"{service} is still under way" for service in decision.active),
             *(f"{service} was not started: {why}" for service, why in held.items()),
         ]

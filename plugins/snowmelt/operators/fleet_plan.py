@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from include.catalogue import Service
 from include.fleet import as_markdown, plan_turns
 from include.fleet.problems import for_nobody
-from include.planner import parse_name
-from snowmelt.catalogue import clouds_of, readable_services, settled_fleet
+from snowmelt.catalogue import readable_services, settled_fleet
 from snowmelt.errors import Refused
-from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.rotation_look import at_last_try
+from snowmelt.rotation_start import slots_in_use
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -73,14 +70,3 @@ class PlanRotation(BaseOperator):
 def _is_daily(run: Any) -> bool:
     """Somebody who starts a rotation by hand waits for it."""
     return str(getattr(run.run_type, "value", run.run_type)) == "scheduled"
-
-
-def slots_in_use(services: Iterable[Service]) -> dict[str, int]:
-    """Return how many slots of each service have a VM: one look for each OpenNebula."""
-    slots: dict[str, set[int]] = {}
-    for cloud in clouds_of(services):
-        for vm in OpenNebulaHook(cloud).vm_states():
-            name = parse_name(vm.name)
-            if name and vm.phase != "done":
-                slots.setdefault(name.service, set()).add(name.slot)
-    return {service: len(found) for service, found in slots.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.catalogue.fleet import Fleet
-from include.fleet import RotationPlan
+from include.fleet import Left, RotationPlan
 from include.fleet.problems import for_nobody
 from snowmelt.catalogue import readable_services, settled_fleet
 from snowmelt.errors import Refused
@@ -44,16 +44,24 @@ class WriteProof(BaseOperator):
             raise Refused("there is no plan, so nothing was rotated")
         from snowmelt.proof.store import Store
 
-        fleet, plan = settled_fleet(), RotationPlan.from_json(self.plan)
+        fleet, plan = settled_fleet(), self._plan(context)
         store = Store(fleet.proof.store)
         store.refuse_if_chained(plan.day)
-        proof = self._proof(context, fleet, plan, store)
-        head = self._write(fleet, proof, store)
+        proof, unseen = self._proof(context, fleet, plan, store)
+        head = self._write(fleet, proof, store, unseen)
         if proof.objections:
             raise Refused(f"{plan.day} is not a good day: " + "; ".join(proof.objections))
         return {"day": plan.day, "vms": len(proof.vms), "hash": head}
 
-    def _proof(self, context: Context, fleet: Fleet, plan: RotationPlan, store: Store) -> Proof:
+    def _plan(self, context: Context) -> RotationPlan:
+        """Return the plan, without those that `rotate` was not to touch any more."""
+        left = context["ti"].xcom_pull(task_ids="rotate", key="left") or []
+        return RotationPlan.from_json(self.plan).without([Left(**each) for each in left])
+
+    def _proof(
+        self, context: Context, fleet: Fleet, plan: RotationPlan, store: Store
+    ) -> tuple[Proof, Collection[str]]:
+        """Return the proof, and the services whose VMs could not be seen."""
         from include.proof.assemble import assemble
         from include.proof.link import reasons_in
         from snowmelt.proof.look import findings
@@ -61,10 +69,17 @@ class WriteProof(BaseOperator):
         services, broken = readable_services()
         before = reasons_in(store.proof(plan.day) or "")  # a run for some services wrote no others
         held = context["ti"].xcom_pull(task_ids="rotate", key="held") or {}
-        found = findings(plan, services, held={**before, **held}, broken=broken, store=store)
+        found = findings(
+            plan,
+            services,
+            held={**before, **held},
+            broken=broken,
+            store=store,
+            patient=context["ti"].try_number <= context["ti"].max_tries,
+        )
         notes = for_nobody(fleet, [*services, *broken], date.fromisoformat(plan.day))
         stamp = self._stamp(context, plan.day, store, [str(note) for note in notes])
-        return assemble(fleet, services, plan, found, stamp)
+        return assemble(fleet, services, plan, found, stamp), found.broken
 
     def _stamp(self, context: Context, day: str, store: Store, notes: Sequence[str]) -> Stamp:
         from include.proof import Run
@@ -79,20 +94,25 @@ class WriteProof(BaseOperator):
             notes=tuple(notes),
         )
 
-    def _write(self, fleet: Fleet, proof: Proof, store: Store) -> str:
+    def _write(self, fleet: Fleet, proof: Proof, store: Store, unseen: Collection[str]) -> str:
         """Write the page first: a day that has a proof has its page too. Returns the hash."""
         from include.proof import page, seal, text_of
         from snowmelt.proof.keys import signer_for
         from snowmelt.proof.prune import prune
 
-        signer = signer_for(fleet.proof.key)
+        signer = signer_for(fleet.proof.key, _signers(store))
         shown = page(proof)
         file = seal(proof.model_dump(mode="json"), shown, signer.fingerprint, signer.sign)
         store.write(f"proof/keys/{signer.fingerprint}.pem", signer.public_pem.decode())
         store.write(f"proof/{proof.day}.html", shown)
         store.write(f"proof/{proof.day}.json", text_of(file))
         oldest = date.fromisoformat(proof.day) - fleet.proof.keep
-        prune(store, oldest.isoformat(), {(vm.service, vm.name) for vm in proof.vms})
+        prune(store, oldest.isoformat(), {(vm.service, vm.name) for vm in proof.vms}, unseen)
         self.log.info("proof of %s in %s", proof.day, store.root / "proof")
         self.log.info("hash %s, by key %s", file["seal"]["hash"], signer.fingerprint)
         return str(file["seal"]["hash"])
+
+
+def _signers(store: Store) -> list[str]:
+    """Return the fingerprints of the keys that have signed proofs of this store."""
+    return [name.removesuffix(".pem") for name in store.names("proof/keys")]

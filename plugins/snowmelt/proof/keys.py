@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64encode
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from snowmelt.errors import Refused
+from snowmelt.errors import Refused, Unreachable
 from snowmelt.proof.public import fingerprint
 
 KEY_FILE = "snowmelt-proof-key.pem"
@@ -47,18 +48,38 @@ class Signer:
         return b64encode(self._key.sign(data)).decode()
 
 
-def signer_for(conn_id: str) -> Signer:
-    """Return the signer of a Connection, or of the installation's own file without it."""
+def signer_for(conn_id: str, known: Collection[str] = ()) -> Signer:
+    """Return the signer of a Connection, or of the installation's own file without it.
+
+    Airflow says "not found" also while a secrets backend does not answer. So where others have
+    signed (*known*, by their fingerprints), no key is made in their place: `Unreachable`.
+    """
     try:
         connection = BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException:
-        return Signer(_own_key(Path(AIRFLOW_HOME) / KEY_FILE))
+    except AirflowNotFoundException as error:
+        return _own_signer(conn_id, known, error)
     if connection.password:
         return Signer(_private(connection.password.encode(), f"connection {conn_id}"))
     file = connection.extra_dejson.get("key_file")
     if not file:
         raise Refused(f"connection {conn_id} has neither a password nor a key_file")
     return Signer(read_private(Path(file)))
+
+
+def _own_signer(conn_id: str, known: Collection[str], error: Exception) -> Signer:
+    file = Path(AIRFLOW_HOME) / KEY_FILE
+    if known and not file.exists():
+        raise Unreachable(
+            f"there is no connection {conn_id}, and the proofs so far are signed by a key that is"
+            " not here: make the connection, with that key or a new one"
+        ) from error
+    signer = Signer(_own_key(file))
+    if known and signer.fingerprint not in known:
+        raise Unreachable(
+            f"there is no connection {conn_id}, and {file} has signed none of the proofs so far:"
+            " make the connection, with the key that has, or with this one"
+        ) from error
+    return signer
 
 
 def read_private(file: Path) -> Ed25519PrivateKey:

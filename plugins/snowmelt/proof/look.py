@@ -10,12 +10,13 @@ from pydantic import ValidationError
 
 from include.catalogue import Service
 from include.facts import CloudVm
-from include.fleet import RotationPlan, Turn
+from include.fleet import RotationPlan
 from include.front_doors import why_failed
 from include.planner import Facts, SeenVm, parse_name, see
 from include.proof import VmProof
 from include.proof.findings import FailedRollout, Findings, Try
-from snowmelt.catalogue import clouds_of
+from snowmelt.catalogue import users_of
+from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.hooks.fleet_runs import FleetRunsHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.proof.collect import evidence_file
@@ -31,47 +32,66 @@ def findings(
     held: Mapping[str, str],
     broken: Mapping[str, str],
     store: Store,
+    patient: bool,
 ) -> Findings:
-    """Return what was found: one look for each OpenNebula, one question for each run."""
-    vms = _vms(services)
+    """Return what was found: one look for each OpenNebula, one question for each run.
+
+    *patient*: there is another try, so an OpenNebula that does not answer now is an error. Else the
+    VMs on it are missing from the proof, which says so, and has those of all other services.
+    """
+    vms, unseen = _vms(services, patient=patient)
     evidence = _evidence(vms, store)
     bare = [name for name, seen in vms.items() if any(vm.name not in evidence for vm in seen)]
     return Findings(
-        tries={turn.service: _tries(plan.day, turn) for turn in (*plan.turns, *plan.others)},
+        tries={each.service: _tries(plan.day, each.service) for each in plan.all_services},
         held=held,
-        broken=broken,
+        broken={**broken, **unseen},
         vms=vms,
         evidence=evidence,
         busy=[name for name in bare if FleetRunsHook().under_way(f"rollout_{name}")],
     )
 
 
-def _tries(day: str, turn: Turn) -> list[Try]:
+def _tries(day: str, service: str) -> list[Try]:
+    dag_id = f"rollout_{service}"
     return [
-        Try(run_id=name, state=state, failed=_failed(turn, name) if state == "failed" else None)
-        for name, state in tries(day, turn)
+        Try(run_id=name, state=state, failed=_failed(dag_id, name) if state == "failed" else None)
+        for name, state in tries(day, service)
     ]
 
 
-def _failed(turn: Turn, name: str) -> FailedRollout:
+def _failed(dag_id: str, name: str) -> FailedRollout:
     runs = FleetRunsHook()
-    failed = runs.failed_tasks(turn.dag_id, name)
-    told = [
-        (task, runs.pulled(turn.dag_id, name, task, WHY, index) or "") for task, index in failed
-    ]
+    failed = runs.failed_tasks(dag_id, name)
+    told = [(task, runs.pulled(dag_id, name, task, WHY, index) or "") for task, index in failed]
     return FailedRollout(why=why_failed(told), tasks=tuple(task for task, _ in failed))
 
 
-def _vms(services: Mapping[str, Service]) -> dict[str, Sequence[SeenVm]]:
-    found: dict[tuple[str, str], list[CloudVm]] = defaultdict(list)
-    for cloud in clouds_of(services.values()):
-        for vm in OpenNebulaHook(cloud).vms():
-            if name := parse_name(vm.name):
-                found[cloud, name.service].append(vm)
-    return {
-        name: see(service, Facts(vms=found[service.connections.opennebula, name])).vms
-        for name, service in services.items()
-    }
+def _vms(
+    services: Mapping[str, Service], *, patient: bool
+) -> tuple[dict[str, Sequence[SeenVm]], dict[str, str]]:
+    """Return the VMs of each service that can be seen, and why those of the others cannot."""
+    seen: dict[str, Sequence[SeenVm]] = {}
+    unseen: dict[str, str] = {}
+    for cloud, users in users_of("opennebula", services.values()).items():
+        try:
+            vms = _by_service(cloud)
+        except SnowmeltError as error:
+            if patient and not isinstance(error, Refused):
+                raise
+            why = f"its VMs could not be looked at: {error}"
+            unseen |= {service.name: why for service in users}
+        else:
+            seen |= {each.name: see(each, Facts(vms=vms[each.name])).vms for each in users}
+    return seen, unseen
+
+
+def _by_service(cloud: str) -> Mapping[str, list[CloudVm]]:
+    found: dict[str, list[CloudVm]] = defaultdict(list)
+    for vm in OpenNebulaHook(cloud).vms():
+        if name := parse_name(vm.name):
+            found[name.service].append(vm)
+    return found
 
 
 def _evidence(vms: Mapping[str, Iterable[SeenVm]], store: Store) -> dict[str, VmProof]:

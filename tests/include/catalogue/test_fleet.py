@@ -63,8 +63,21 @@ def test_a_service_that_says_nothing_gets_the_fleets_max_age() -> None:
 def test_the_day_is_that_of_the_fleets_time_zone() -> None:
     fleet = Fleet.model_validate({"rotation": {"time_zone": "Asia/Tokyo"}})
 
-    assert fleet.day(datetime(2026, 11, 22, 14, 59, tzinfo=UTC)) == date(2026, 11, 22)
-    assert fleet.day(datetime(2026, 11, 22, 15, 0, tzinfo=UTC)) == date(2026, 11, 23)
+    assert fleet.today(datetime(2026, 11, 22, 14, 59, tzinfo=UTC)) == date(2026, 11, 22)
+    assert fleet.today(datetime(2026, 11, 22, 15, 0, tzinfo=UTC)) == date(2026, 11, 23)
+    assert fleet.day(datetime(2026, 11, 22, 15, 59, tzinfo=UTC)) == date(2026, 11, 22)
+    assert fleet.day(datetime(2026, 11, 22, 16, 0, tzinfo=UTC)) == date(2026, 11, 23)
+
+
+def test_the_morning_after_a_start_in_the_evening_is_of_the_same_night() -> None:
+    """What failed in the night is tried again, not rebuilt with all others as a new day."""
+    fleet = Fleet.model_validate({"rotation": {"starts": "23:30"}})
+
+    days = [fleet.day(datetime(2026, 11, d, *t, tzinfo=UTC)).day for d, t in _NIGHT]
+    assert days == [21, 22, 22, 22, 23]
+
+
+_NIGHT = [(22, (23, 29)), (22, (23, 30)), (23, (0, 20)), (23, (8, 0)), (23, (23, 30))]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,26 @@ DONE = Progress(state="success")
 FAILED = Progress(state="failed")
 
 
+UNABLE = Progress(state="unable")
+PUT_OFF = Progress(put_off=True)
+
+
+def test_one_that_could_not_be_started_lets_others_go_first() -> None:
+    """Its OpenNebula was away for a moment: the others do not wait for it."""
+    one = budget(services=1)
+
+    assert started(decided(turn("a"), turn("b"), budget=one, a=PUT_OFF)) == ["b"]
+    assert started(decided(turn("a"), turn("b"), budget=one, a=PUT_OFF, b=DONE)) == ["a"]
+
+
+def test_one_that_is_paused_says_nothing_of_the_others() -> None:
+    """Three owners who want to be left alone must not keep 247 services from their rotation."""
+    found = decided(turn("a"), turn("b"), budget=budget(failures=1), a=UNABLE)
+
+    assert (started(found), found.failed, found.spent) == (["b"], (), False)
+    assert decided(turn("a"), turn("b"), a=UNABLE, b=Progress(state="left")).over
+
+
 def test_everything_that_fits_starts() -> None:
     assert started(decided(turn("a"), turn("b"))) == ["a", "b"]
 

@@ -10,7 +10,7 @@ import pytest
 
 from include.catalogue import Service
 from include.catalogue.fleet import Fleet
-from include.fleet import RotationPlan, as_markdown, plan_turns
+from include.fleet import RotationPlan, as_markdown, left_out, plan_turns
 from include.fleet.turns import run_id
 from tests.plugins.snowmelt.kit import service
 
@@ -192,3 +192,43 @@ def test_what_a_run_was_asked_for_is_written_too() -> None:
 
     assert "No service starts after 1 have failed" in as_markdown(asked)
     assert "At most 2 at once." in as_markdown(asked)
+
+
+LATER = BEGAN + timedelta(hours=17)
+
+
+def test_a_service_that_nothing_was_changed_about_has_its_turn() -> None:
+    assert left_out(Fleet(), service(), LATER, in_use=2) is None
+
+
+def excepted(expires: str) -> dict[str, Any]:
+    entry = {"service": "shop", "reason": "closing", "owner": "o", "expires": expires}
+    return {"exceptions": [entry]}
+
+
+DARK = {"begins": "2026-11-24 18:00", "ends": "2026-11-25 06:00", "reason": "sale"}
+NIGHT = {"begins": "02:00", "ends": "04:00"}
+
+
+@pytest.mark.parametrize(
+    ("fleet", "maintenance", "in_use", "told"),
+    [
+        (excepted("2026-11-24"), {}, 2, None),
+        (excepted("2026-11-25"), {}, 2, ("exception", "closing")),
+        ({}, {"blackouts": [DARK]}, 2, ("blackout", "sale")),
+        ({}, {"windows": [NIGHT]}, 2, ("closed", "no window opens today")),
+        ({}, {}, 0, ("empty", "it has no VM")),
+    ],
+    ids=["expired", "exception", "blackout", "window", "retired"],
+)
+def test_what_was_said_since_the_plan_was_made_counts(
+    fleet: dict[str, Any],
+    maintenance: dict[str, Any],
+    in_use: int,
+    told: tuple[str, str] | None,
+) -> None:
+    """The plan is of 01:00, the turn at 18:00."""
+    mine = service(maintenance=maintenance)
+    found = left_out(Fleet.model_validate(fleet), mine, LATER, in_use)
+
+    assert told == (found and (found.kind, found.reason))

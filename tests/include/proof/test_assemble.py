@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
+
+import pytest
 
 from include.catalogue.fleet import Fleet
 from include.fleet import Left, RotationPlan, Turn
@@ -168,10 +170,44 @@ def test_services_that_a_run_was_not_asked_for_stay_in_the_proof_of_the_day() ->
 
 
 def test_a_service_whose_file_broke_after_its_rotation_is_there_once() -> None:
-    """It was rotated, whatever its file says by now."""
+    """It was rotated, whatever its file says by now; that its VMs are missing is no good day."""
     found = made(tries={"shop": [DONE], "wiki": [DONE]}, broken={"shop": "shop.yaml: line 1"})
 
     assert [(s.name, s.state) for s in found.services] == [("shop", "rotated"), ("wiki", "rotated")]
+    assert found.objections == ("shop: its VMs are missing here: shop.yaml: line 1",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "tries", "held", "state"),
+    [
+        ("closed", [DONE], {}, "rotated"),
+        ("closed", [], {}, "left out"),
+        ("closed", [], {"old": "the failure budget is spent"}, "not started"),
+        ("blackout", [DONE], {}, "rotated"),
+        ("empty", [], {"old": "paused"}, "left out"),
+        ("exception", [DONE], {}, "left out"),
+    ],
+)
+def test_a_later_run_of_the_day_that_has_no_turn_for_a_service_forgets_nothing(
+    kind: Literal["closed", "blackout", "empty", "exception"],
+    tries: list[Try],
+    held: dict[str, str],
+    state: str,
+) -> None:
+    """Its window was open in the night, and is not in the morning."""
+    left = (Left(service="old", kind=kind, reason="r", owner="o"),)
+    found = made(left, tries={"shop": [DONE], "wiki": [DONE], "old": tries}, held=held)
+
+    assert [s.state for s in found.services if s.name == "old"] == [state]
+
+
+def test_a_failed_rotation_stays_failed_when_its_window_is_over() -> None:
+    """A gate that said no is counted, and the day stays a bad one."""
+    left = (Left(service="old", kind="closed", reason="r", owner="o"),)
+    found = made(left, tries={"shop": [DONE], "wiki": [DONE], "old": [failed("watch_canary")]})
+
+    assert found.objections == ("old: failed: w",)
+    assert found.gate.today == GateCount(asked=3, said_no=1)
 
 
 def test_a_rollout_that_failed_at_its_end_is_named_for_the_vms_that_it_made() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -49,7 +49,6 @@ def service(**changes: Any) -> Service:
             "dns": {"zone": "lab.test"},
             "puppet": {"server": "puppet.lab.test", "role": "shop", "enrol_deadline": "2m"},
             "package": {"name": "shop-app"},
-            "health": {"port": 8080},
             "monitoring": {"template": "m", "deadline": "1m"},
             "balancer": {"pool": "shop", "port": 8080, "join_deadline": "30s"},
             "drain": {"deadline": "60s", "idle": "10s"},
@@ -124,19 +123,22 @@ class Ti:
     start_date: datetime | None = None
     states: dict[str, str] = field(default_factory=dict)
     pushed: dict[str, Any] = field(default_factory=dict)
-    pulled: dict[str, Any] = field(default_factory=dict)  # by task id
+    pulled: dict[str, Any] = field(default_factory=dict)  # by task id; with a key: "task id key"
+    try_number: int = 1
+    max_tries: int = 5
+    runs: dict[str, list[str]] = field(default_factory=dict)  # of a DAG, that Airflow still has
 
     def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
-        return self.pulled.get(task_ids)
+        return self.pulled.get(task_ids if key == "return_value" else f"{task_ids} {key}")
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
 
     def get_task_states(
-        self, dag_id: str, run_ids: list[str], task_ids: list[str]
+        self, dag_id: str, run_ids: list[str] | None = None, task_ids: Sequence[str] = ()
     ) -> dict[str, dict[str, str]]:
         mine = {key: s for key, s in self.states.items() if key.rsplit("_", 1)[0] in task_ids}
-        return dict.fromkeys(run_ids, mine)
+        return dict.fromkeys(self.runs.get(dag_id, []) if run_ids is None else run_ids, mine)
 
 
 def context(ti: Ti | None = None, **params: Any) -> Any:

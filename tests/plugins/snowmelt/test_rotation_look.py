@@ -7,7 +7,9 @@ import time
 import pytest
 
 from include.fleet import Budget, RotationPlan, Turn
-from snowmelt.rotation_look import UNABLE, look_and_decide
+from snowmelt.errors import NotAllowed
+from snowmelt.rotation_look import look_and_decide
+from snowmelt.rotation_start import UNABLE
 from tests.plugins.snowmelt.world import FakeRun, FakeWorld
 
 WIDE = Budget(services=10, vms_above_plan=100, vms_waiting=100, failures=3)
@@ -58,5 +60,17 @@ def test_what_ended_well_or_could_not_start_is_not_asked_for_again(world: FakeWo
 
     decision, states = look_and_decide(plan("a", "b"), WIDE, known, time.time())
 
-    assert (decision.failed, states) == (("b",), known)
+    assert (decision.failed, decision.over, states) == ((), True, known)
     assert world.calls == {}
+
+
+def test_vms_on_an_opennebula_that_does_not_answer_all_wait(world: FakeWorld) -> None:
+    """It costs the others nothing but the room in the budget."""
+    let(world, "a", "running")
+    world.fail("vm_states", NotAllowed("no longer yours"), times=2)
+    narrow = Budget(services=10, vms_above_plan=100, vms_waiting=3, failures=3)
+    known = {"a": "running"}
+
+    decision, _ = look_and_decide(plan("a", "b"), narrow, known, time.time())
+
+    assert decision.held == {"b": "2 VMs wait for OpenNebula, and it needs 2"}

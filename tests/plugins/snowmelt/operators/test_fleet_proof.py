@@ -14,7 +14,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 
 from include.planner import rollout_id
-from snowmelt.errors import Refused
+from snowmelt.errors import Refused, Unreachable
 from snowmelt.operators.fleet_plan import PlanRotation
 from snowmelt.operators.fleet_proof import WriteProof
 from snowmelt.operators.verify import Verify
@@ -109,7 +109,7 @@ def context(world: FakeWorld, when: str = DAY, held: Any = None, **params: Any) 
         "dry_run": False,
     }
     asked.update(failures=None, at_once=None)
-    ti = Ti(dag_id="rotate_fleet", pulled={"rotate": held})
+    ti = Ti(dag_id="rotate_fleet", pulled={"rotate held": held})
     now = datetime.fromtimestamp(world.clock.now, UTC)
     dag_run = SimpleNamespace(dag_id=ti.dag_id, run_id=ti.run_id, run_after=now, run_type="manual")
     return {"ti": ti, "params": {**asked, **params}, "dag_run": dag_run}
@@ -188,6 +188,7 @@ def test_a_chain_by_another_key_is_not_taken(
     mine = tmp_path / "right.pem"
     mine.write_bytes(key.read_bytes())
     (tmp_path / "snowmelt-proof-key.pem").unlink()
+    key.unlink()
     prove(world)  # by a new key, as somebody would who has the store and not the key
 
     assert main([str(store / "proof"), "--key", str(mine)]) == 1
@@ -404,3 +405,52 @@ def test_an_exception_for_a_service_that_is_not_there_makes_the_day_a_bad_one(
 
     with pytest.raises(Refused, match="no service is called shpo: is shop meant"):
         prove(world)
+
+
+def test_a_file_that_breaks_after_the_rotation_is_told_and_loses_no_evidence(
+    world: FakeWorld, store: Path, tmp_path: Path
+) -> None:
+    """Its VMs are not in the proof: nobody knows how old they may be."""
+    rebuilt(world)
+    ctx = context(world)
+    plan = PlanRotation(task_id="plan").execute(ctx)
+    good = (tmp_path / "services/shop.yaml").read_text()
+    (tmp_path / "services/shop.yaml").write_text("name: [")
+    with pytest.raises(Refused, match="shop: its VMs are missing here"):
+        WriteProof(task_id="write_proof", plan=plan).execute(ctx)
+
+    (tmp_path / "services/shop.yaml").write_text(good)
+    WriteProof(task_id="write_proof", plan=plan).execute(ctx)
+
+    assert [vm["run"]["run_id"] for vm in written(store)["proof"]["vms"]] == [RUN_ID, RUN_ID]
+
+
+def test_an_opennebula_that_is_away_costs_no_day_its_proof(world: FakeWorld, store: Path) -> None:
+    """It is tried again first; then the proof says what it lacks."""
+    rebuilt(world)
+    ctx = context(world)
+    plan = PlanRotation(task_id="plan").execute(ctx)
+    world.fail("vms", Unreachable("away"), times=2)
+    with pytest.raises(Unreachable):
+        WriteProof(task_id="write_proof", plan=plan).execute(ctx)
+
+    ctx["ti"].try_number = 6
+    with pytest.raises(Refused, match="VMs could not be looked at: away"):
+        WriteProof(task_id="write_proof", plan=plan).execute(ctx)
+    assert (store / f"evidence/shop/{ROLLOUT}.json").exists()
+
+
+def test_what_was_left_out_since_the_plan_is_in_the_proof(world: FakeWorld, store: Path) -> None:
+    """A blackout that somebody made in the afternoon is as good as one of the week before."""
+    rebuilt(world)
+    world.runs.clear()
+    ctx = context(world)
+    plan = PlanRotation(task_id="plan").execute(ctx)
+    left = {"service": "shop", "kind": "blackout", "reason": "sale", "owner": "o", "until": DAY}
+    ctx["ti"].pulled["rotate left"] = [left]
+
+    WriteProof(task_id="write_proof", plan=plan).execute(ctx)
+
+    proof = written(store)["proof"]
+    assert [(s["state"], s["reason"]) for s in proof["services"]] == [("left out", "sale")]
+    assert [e["kind"] for e in proof["exceptions"]] == ["blackout"]

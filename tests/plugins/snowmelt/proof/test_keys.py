@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from snowmelt.errors import Refused
+from snowmelt.errors import Refused, Unreachable
 from snowmelt.proof.keys import Signer, signer_for
 from snowmelt.proof.public import Keys
 
@@ -94,3 +95,35 @@ def test_another_spelling_of_the_same_signature_is_not_taken() -> None:
     last = alphabet[alphabet.index(signature[-3]) + 1]
 
     assert not keys.verified(signer.fingerprint, b"text", f"{signature[:-3]}{last}==")
+
+
+def without_connection(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    def unknown(conn_id: str) -> None:
+        raise AirflowNotFoundException(conn_id)
+
+    monkeypatch.setattr(BaseHook, "get_connection", unknown)
+    monkeypatch.setattr("snowmelt.proof.keys.AIRFLOW_HOME", str(home))
+
+
+def test_an_installation_makes_its_key_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    without_connection(monkeypatch, tmp_path)
+    first = signer_for("snowmelt_proof").fingerprint
+
+    assert signer_for("snowmelt_proof", [first]).fingerprint == first
+
+
+def test_no_key_is_made_in_the_place_of_one_that_cannot_be_had_now(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Airflow says "not found" too while the vault with the Connection is sealed."""
+    without_connection(monkeypatch, tmp_path)
+    others = Signer(KEY).fingerprint
+
+    with pytest.raises(Unreachable, match="there is no connection snowmelt_proof"):
+        signer_for("snowmelt_proof", [others])
+    assert list(tmp_path.iterdir()) == []
+    signer_for("snowmelt_proof")
+    with pytest.raises(Unreachable, match="has signed none of the proofs"):
+        signer_for("snowmelt_proof", [others])

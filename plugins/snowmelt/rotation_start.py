@@ -1,0 +1,114 @@
+"""Start the rotation of one service in its turn, if it may be touched then."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from include.catalogue import CatalogueError, Service, load_service
+from include.fleet import Left, RotationPlan, Turn, left_out
+from include.planner import parse_name
+from include.verdict import Outcome
+from snowmelt.catalogue import settled_fleet, users_of
+from snowmelt.errors import Refused, SnowmeltError
+from snowmelt.hooks.fleet_runs import FleetRunsHook
+from snowmelt.hooks.opennebula import OpenNebulaHook
+
+log = logging.getLogger(__name__)
+
+# what a service's state begins with when it has no run of the day
+UNABLE = "unable: "  # it could not be started: why
+PUT_OFF = "put off: "  # not yet, others go first: one dot for each time, and why
+LEFT = "left: "  # it is not to be touched any more: as JSON
+# Looks are 5 s apart at least: one that is put off holds the day up for some minutes at its end.
+PATIENCE = 60
+
+
+def start(plan: RotationPlan, turn: Turn, before: str, note: str, now: float) -> str:
+    """Start a service's run of the day; return the state that the service has then.
+
+    The plan is hours old by now, so its file and its VMs are looked at once more. What may pass is
+    tried again after the others; *before* is the state that the service had, *now* epoch seconds.
+    """
+    try:
+        left = _left(turn, datetime.fromtimestamp(now, UTC))
+        if left:
+            log.info("%s is left out: %s", turn.service, left.reason)
+            return f"{LEFT}{json.dumps(asdict(left))}"
+        _ensure_run(plan, turn, note)
+    except Refused as error:
+        log.warning("%s cannot be started: %s", turn.service, error)
+        return f"{UNABLE}{error}"
+    except SnowmeltError as error:
+        return _put_off(turn, before, error)
+    return "queued"
+
+
+def left_since(states: Mapping[str, str]) -> list[Left]:
+    """Return the services that were left out since the plan was made."""
+    told = [state.removeprefix(LEFT) for state in states.values() if state.startswith(LEFT)]
+    return [Left(**json.loads(each)) for each in told]
+
+
+def unable(states: Mapping[str, str]) -> dict[str, str]:
+    """Return why each service that could not be started was not."""
+    return {s: v.removeprefix(UNABLE) for s, v in states.items() if v.startswith(UNABLE)}
+
+
+def slots_in_use(services: Collection[Service]) -> dict[str, int]:
+    """Return how many slots of each service have a VM: one look for each OpenNebula.
+
+    Of a service whose OpenNebula does not answer, as many as it is to have: whether there are any
+    is looked at when its turn comes, and all others have theirs.
+    """
+    found: dict[str, int] = {}
+    for cloud, users in users_of("opennebula", services).items():
+        try:
+            slots = _slots(cloud)
+        except SnowmeltError as error:
+            log.warning("%s: %s", cloud, error)
+            found |= {service.name: service.replicas for service in users}
+        else:
+            found |= {service.name: len(slots.get(service.name, ())) for service in users}
+    return found
+
+
+def _slots(cloud: str) -> dict[str, set[int]]:
+    slots: dict[str, set[int]] = {}
+    for vm in OpenNebulaHook(cloud).vm_states():
+        name = parse_name(vm.name)
+        if name and vm.phase != "done":
+            slots.setdefault(name.service, set()).add(name.slot)
+    return slots
+
+
+def _left(turn: Turn, now: datetime) -> Left | None:
+    """Return why a service is not to be touched any more; `Refused` while no window is open."""
+    try:
+        service = load_service(turn.service)
+    except CatalogueError as error:
+        raise Refused(str(error)) from error
+    in_use = len(_slots(turn.cloud).get(turn.service, ()))
+    left = left_out(settled_fleet(), service, now, in_use)
+    if left and left.kind == "closed":
+        raise Refused("its windows were changed: none is open now")
+    return left
+
+
+def _ensure_run(plan: RotationPlan, turn: Turn, note: str) -> None:
+    conf = {"reason": f"rotation of {plan.day}"}
+    outcome = FleetRunsHook().ensure_run(turn.dag_id, turn.run_id, conf, note=note)
+    if outcome is Outcome.CREATED:
+        log.info("start %s: %s VMs (%s)", turn.service, turn.slots, turn.run_id)
+
+
+def _put_off(turn: Turn, before: str, error: SnowmeltError) -> str:
+    dots = before.removeprefix(PUT_OFF).partition(" ")[0] if before.startswith(PUT_OFF) else ""
+    if len(dots) >= PATIENCE:
+        log.warning("%s cannot be started: %s", turn.service, error)
+        return f"{UNABLE}{error}"
+    log.warning("%s is put off: %s", turn.service, error)
+    return f"{PUT_OFF}{dots}. {error}"
