@@ -9,13 +9,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from include.facts import CertificateRequest
+from include.facts import Certificate, CertificateRequest
 
 # Puppet's registered and private extensions. The third arc, 1.3.6.1.4.1.34380.1.3, holds the
 # authorization extensions: a certificate with pp_cli_auth could sign others.
 EXTENSION_ARCS: tuple[str, ...] = ("1.3.6.1.4.1.34380.1.1", "1.3.6.1.4.1.34380.1.2")
+
+# how far the CA's clock may be ahead of ours
+_SKEW = timedelta(hours=1)
 
 
 def make_token(key: bytes, fqdn: str, rollout: str, expires_at: int) -> str:
@@ -37,6 +40,15 @@ def objection(
     The sentence names what is wrong and never the token.
     """
     return _identity(request, fqdn) or _token(request.token, fqdn, rollout, key, now)
+
+
+def not_by_us(certificate: Certificate, ttl: timedelta, now: datetime) -> bool:
+    """Return whether somebody else had this certificate signed: ours end within *ttl*.
+
+    A CA that signs by itself gives years, to whoever asks.
+    """
+    end = certificate.not_after
+    return end is not None and end > now + ttl + _SKEW
 
 
 def _identity(request: CertificateRequest, fqdn: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+RUNS = 3  # of the agent, at most, in the script's `configure`
 START_SCRIPT = Path(__file__).with_name("first_boot.sh").read_text(encoding="utf-8")
 
 

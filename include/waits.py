@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from include.facts import CheckResult, CloudVm, HostHealth, Member, PuppetReport
+from include.first_boot import RUNS
 from include.verdict import Verdict, done, failed, pending
+
+# A pause of the first boot and another run of Puppet.
+NEXT_RUN_S = 120.0
 
 
 def boot_verdict(name: str, vm: CloudVm | None) -> Verdict:
@@ -39,11 +43,14 @@ def request_verdict(certname: str, state: str | None) -> Verdict:
     return done(f"the CA has {certname} as {state}")
 
 
-def report_verdict(certname: str, report: PuppetReport | None, failing_for_s: float) -> Verdict:
+def report_verdict(
+    certname: str, report: PuppetReport | None, failed_runs: int, waited_s: float
+) -> Verdict:
     """Did the VM's Puppet run end well?
 
-    The first boot tries a failed run once more after a pause, so a failed report counts only
-    when no better one has followed for 30 s: a package repository may be away for a moment.
+    The first boot makes up to three runs, with pauses of 5 and 15 s: a package repository may be
+    away for a moment. So a failed report counts when it is the third (*failed_runs*), or when it
+    has *waited_s* for another: a run that gets no answer from the server sends none.
     """
     if report is None:
         return pending(f"{certname} has sent no Puppet report yet")
@@ -53,7 +60,7 @@ def report_verdict(certname: str, report: PuppetReport | None, failing_for_s: fl
         return done(f"Puppet on {certname}: {report.status} (report {report.report_hash[:8]})")
     why = "; ".join(report.failures) or "see its report"
     told = f"Puppet on {certname} failed: {why}"
-    return failed(told) if failing_for_s >= 30 else pending(told)
+    return failed(told) if failed_runs >= RUNS or waited_s >= NEXT_RUN_S else pending(told)
 
 
 def health_verdict(name: str, health: HostHealth | None) -> Verdict:

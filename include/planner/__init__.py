@@ -20,11 +20,11 @@ from include.planner.look import Facts, see
 from include.planner.model import Foreign, KeptVm, NewVm, OldVm, Pair, Plan, Seen, SeenVm, Wanted
 from include.planner.moves import Create, Drain, Join, Keep, Move, Retire, Undrain, Watch
 from include.planner.names import VmName, parse_name, rollout_id, vm_name
-from include.planner.render import as_json, as_markdown, describe
+from include.planner.render import as_markdown
 from include.planner.rollback import past_return, roll_back, taken_back
 from include.planner.rollout import plan_rollout
 from include.planner.strategies import STRATEGIES, Gate, blue_green, rolling
-from include.planner.watch import watch_verdict
+from include.planner.watch import started_anew, watch_verdict
 from include.planner.window import patience, watch_time
 
 __all__ = [
@@ -55,10 +55,8 @@ __all__ = [
     "VmName",
     "Wanted",
     "Watch",
-    "as_json",
     "as_markdown",
     "blue_green",
-    "describe",
     "may_create",
     "may_drain",
     "may_join",
@@ -72,6 +70,7 @@ __all__ = [
     "rolling",
     "rollout_id",
     "see",
+    "started_anew",
     "taken_back",
     "too_early",
     "vm_name",

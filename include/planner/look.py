@@ -32,7 +32,7 @@ def see(service: Service, facts: Facts) -> Seen:
     return Seen(
         vms=tuple(known.seen(vm, name) for vm, name in ours if _marked(service, vm)),
         foreign=(
-            *(_without_marks(vm) for vm, _ in ours if not _marked(service, vm)),
+            *(_not_ours(service, facts, vm) for vm, _ in ours if not _marked(service, vm)),
             *(_without_name(vm) for vm, name in named if name is None and _claims(service, vm)),
         ),
         unreadable=facts.unreadable,
@@ -40,18 +40,33 @@ def see(service: Service, facts: Facts) -> Seen:
 
 
 def _marked(service: Service, vm: CloudVm) -> bool:
-    """A guest can overwrite its attributes through OneGate, but not its context: either will do."""
-    by_context = vm.context.get("SET_HOSTNAME") == service.fqdn(vm.name)
-    return by_context or _claims(service, vm)
+    """A guest can overwrite its attributes through OneGate, but not its context: that decides.
+
+    Another Snowmelt in the same account may run a service of that name, in a zone of its own.
+    """
+    told = _hostname(vm)
+    return told == service.fqdn(vm.name) if told else _claims(service, vm)
+
+
+def _hostname(vm: CloudVm) -> str:
+    return vm.context.get("SET_HOSTNAME", "")
 
 
 def _claims(service: Service, vm: CloudVm) -> bool:
     return vm.attributes.get("SNOWMELT_SERVICE") == service.name
 
 
-def _without_marks(vm: CloudVm) -> Foreign:
-    why = "has a name of ours, but neither our context nor SNOWMELT_SERVICE"
-    return Foreign(name=vm.name, vm_id=vm.vm_id, why=why, blocking=True)
+def _not_ours(service: Service, facts: Facts, vm: CloudVm) -> Foreign:
+    """In another zone it is in nobody's way, unless our pool has it: then our zone has changed."""
+    told = _hostname(vm)
+    elsewhere = told.partition(".")[2] not in ("", service.dns.zone)
+    why = f"is {told} by its context" if told else "neither our context nor SNOWMELT_SERVICE"
+    return Foreign(
+        name=vm.name,
+        vm_id=vm.vm_id,
+        why=f"has a name of ours, but {why}",
+        blocking=not elsewhere or vm.name in {member.name for member in facts.members},
+    )
 
 
 def _without_name(vm: CloudVm) -> Foreign:

@@ -124,6 +124,7 @@ class OldVm(Data):
     address: str
     serving: bool  # it took traffic when the plan was made
     reason: str
+    enrolled: bool = True  # it had a signed certificate then; plans from before this do not say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

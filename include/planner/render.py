@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from include.planner.model import Plan
-from include.planner.moves import Move
 
 
 def as_markdown(plan: Plan) -> str:
     """Return *plan* as Markdown, for people."""
     return "\n".join(_lines(plan))
-
-
-def as_json(plan: Plan) -> str:
-    """Return *plan* with its moves as JSON, for programs."""
-    moves = [{"verb": m.verb, "vms": m.vms, "reason": m.reason} for m in plan.moves]
-    return json.dumps({**plan.to_json(), "moves": moves}, indent=2, ensure_ascii=False)
-
-
-def describe(moves: Sequence[Move]) -> str:
-    """Return one line for each move: "drain shop-k3f9x2q-0: 2 others serve ≥ 2 needed"."""
-    return "\n".join(str(move) for move in moves)
 
 
 def _lines(plan: Plan) -> Iterator[str]:

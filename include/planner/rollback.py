@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from include.catalogue.model import Service
-from include.planner.condition import faults_before_traffic
 from include.planner.errors import CannotSee, TooLate
 from include.planner.model import OldVm, Plan, Seen
 from include.planner.moves import Drain, Join, Move, Retire, Undrain
@@ -16,7 +15,7 @@ def past_return(plan: Plan, seen: Seen) -> str | None:
     """Return the irreversible step that was taken, or None while there is a way back.
 
     A certificate cannot be un-revoked and a VM not un-terminated. VMs that did not serve when the
-    plan was made are no way back, so they do not count.
+    plan was made are no way back, so they do not count; nor does a certificate that was not there.
     """
     taken = (_irreversible(old, seen) for old in plan.old if old.serving)
     return next(filter(None, taken), None)
@@ -50,6 +49,7 @@ def roll_back(
     """Return the moves back, in order; raises `TooLate` after the first irreversible step.
 
     Rolling has no such step for all: what *failed* is undone (see `taken_back`).
+    Of *seen* it reads which VMs there are, which are enrolled, and the pool.
     Ask `may_drain` and `may_retire` before each Drain and Retire: they wait for the old VMs.
     """
     if not seen.complete:
@@ -63,18 +63,19 @@ def _irreversible(old: OldVm, seen: Seen) -> str:
     vm = seen.get(old.name)
     if vm is None or vm.phase == "stopping":
         return f"{old.name} is gone"
-    return "" if vm.enrolled else f"the certificate of {old.name} is revoked"
+    lost = old.enrolled and not vm.enrolled
+    return f"the certificate of {old.name} is revoked" if lost else ""
 
 
 def _back(service: Service, old: OldVm, seen: Seen) -> Iterator[Move]:
     vm = seen.get(old.name)
     if service.balancer is None or vm is None or vm.phase != "running":
         return
-    if vm.member and vm.member.state == "drain":
+    state = vm.member.state if vm.member else "maint"
+    if state == "maint":
+        yield Join((old.name,), "it left the pool: the way back")
+    elif state != "up":  # one that fails its check shows no drain, which stays in force unseen
         yield Undrain((old.name,), "it still runs: the way back")
-    if vm.member is None or vm.member.state == "maint":
-        wrong = faults_before_traffic(service, vm)
-        yield Join((old.name,), f"it left the pool{'; ' + wrong[0] if wrong else ''}: the way back")
 
 
 def _away(plan: Plan, seen: Seen) -> Iterator[Move]:

@@ -93,6 +93,7 @@ def _old(goal: Goal, vm: SeenVm, why: str) -> OldVm:
         address=vm.address,
         serving=serves(goal.service, vm),
         reason=why,
+        enrolled=vm.enrolled,
     )
 
 

@@ -71,7 +71,10 @@ def _replace(
 def _take_out(
     service: Service, plan: Plan, seen: Seen, old: OldVm, *, drained: bool
 ) -> Iterator[Move]:
-    if _takes_new_sessions(seen.get(old.name)):
+    vm = seen.get(old.name)
+    # whether one that fails its check is drained shows nowhere: it is when its drain has ended
+    hidden = drained and vm is not None and vm.member is not None and vm.member.state == "down"
+    if _takes_new_sessions(vm) and not hidden:
         verdict = may_drain(service, plan, seen, old.name)
         if verdict.status == "done":
             yield Drain((old.name,), verdict.detail)

@@ -26,7 +26,20 @@ class _Traffic:
         return self.errors / self.requests if self.requests else 0.0
 
 
-def watch_verdict(  # the whole look at the world is its input, hence the many arguments
+def started_anew(before: Sequence[Member], members: Sequence[Member]) -> bool:
+    """Return whether the balancer has started anew between two looks at a pool.
+
+    Then its counters have fallen, or the seconds of all where there was nothing to count. By its
+    seconds alone a single member proves nothing: it may have been down.
+    """
+    first = {m.name: m for m in before}
+    both = [(first[now.name], now) for now in members if now.name in first]
+    if any(then.requests for then, _ in both):
+        return any(now.requests < then.requests for then, now in both)
+    return len(both) > 1 and all(now.since_s < then.since_s for then, now in both)
+
+
+def watch_verdict(  # noqa: PLR0913 - the whole look at the world is its input
     service: Service,
     names: Sequence[str],
     *,
@@ -35,20 +48,23 @@ def watch_verdict(  # the whole look at the world is its input, hence the many a
     health: Sequence[HostHealth],
     elapsed: timedelta,
     duration: timedelta | None = None,
+    anew: timedelta | None = None,
 ) -> Verdict:
     """Return whether the VMs *names* stay healthy under traffic for *duration*.
 
     Fails at once when one is not up, has been down since the watch began, has a critical check, or
     answers more than `watch.max_error_share` of at least `watch.min_requests` requests with errors.
-    *before* is the pool as it was when the watch began, *elapsed* ago.
+    *before* is the pool as it was when the watch began, *elapsed* ago, or when the balancer was
+    first seen to have started anew (`started_anew`), *anew* ago.
     """
     if not names:
         return done("there is no VM to watch")
     time = duration or service.watch.duration
     traffic = _since(names, before, members) if service.balancer else ()
-    bad = _bad_member(service, names, before, members, elapsed) or _bad_health(
-        service, names, health
-    )
+    if waking := _waking(names, members, anew):
+        return pending(waking)
+    since = elapsed if anew is None else anew
+    bad = _bad_member(service, names, members, since) or _bad_health(service, names, health)
     if bad or (bad := _bad_traffic(service, traffic)):
         return failed(bad)
     if blind := _unsure(service, names, health):
@@ -56,31 +72,29 @@ def watch_verdict(  # the whole look at the world is its input, hence the many a
     return _by_time(names, traffic, elapsed, time)
 
 
+def _waking(names: Sequence[str], members: Sequence[Member], anew: timedelta | None) -> str:
+    """Return who waits for its first check by a balancer that has just started anew, or nothing."""
+    if anew is None or anew.total_seconds() >= _TOLERANCE_S:
+        return ""
+    starting = [m.name for m in members if m.name in names and m.state == "starting"]
+    return f"the balancer has started anew and checks {', '.join(starting)}" if starting else ""
+
+
 def _bad_member(
-    service: Service,
-    names: Sequence[str],
-    before: Sequence[Member],
-    members: Sequence[Member],
-    elapsed: timedelta,
+    service: Service, names: Sequence[str], members: Sequence[Member], since: timedelta
 ) -> str:
     if service.balancer is None:
         return ""
-    first, now = {m.name: m for m in before}, {m.name: m for m in members}
+    now = {m.name: m for m in members}
     for name in names:
         member = now.get(name)
         if member is None:
             return f"{name} is not in pool {service.balancer.pool} any more"
         if member.state != "up":
             return f"{name} is {member.state} in pool {member.pool}"
-        if _went_down(first.get(name), member, elapsed):
+        if member.since_s + _TOLERANCE_S < since.total_seconds():
             return f"{name} was down: it is up for {member.since_s:.0f} s only"
     return ""
-
-
-def _went_down(first: Member | None, now: Member, elapsed: timedelta) -> bool:
-    """A balancer that started anew counts requests and seconds from zero: that is no fall."""
-    restarted = first is not None and now.requests < first.requests
-    return not restarted and now.since_s + _TOLERANCE_S < elapsed.total_seconds()
 
 
 def _bad_health(service: Service, names: Sequence[str], health: Sequence[HostHealth]) -> str:

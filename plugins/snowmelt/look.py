@@ -3,9 +3,9 @@
 A plan reads every VM that OpenNebula has (`look_around`): also those that merely claim to be the
 service's. What comes after it asks for single VMs: those of the service (`look`) or of the plan
 (`look_back`), or one (`look_at_one`). All other systems are asked by name, and not at all by those
-who only have to know which VMs serve (`look_at_traffic`). So what a look costs is
-a matter of the service, not of the fleet (docs/adr/0017). Whatever a system may still know is in
-the lists (`facts`), which is for the end of a service.
+who only have to know which VMs serve (`look_at_traffic`) or go back (`look_for_way_back`). So what
+a look costs is a matter of the service, not of the fleet (docs/adr/0017). Whatever a system may
+still know is in the lists (`facts`), which is for the end of a service.
 """
 
 from __future__ import annotations
@@ -69,6 +69,16 @@ def look_at_traffic(service: Service, scope: Scope = EVERY_VM) -> Seen:
         return look(service, scope)
     vms = OpenNebulaHook(service.connections.opennebula).vms_named(service.name, scope)
     return see(service, Facts(vms=vms, members=look_at_pool(service)))
+
+
+def look_for_way_back(service: Service, scope: Scope = EVERY_VM) -> Seen:
+    """Return the VMs of a service as far as it takes to undo a rollout: there, enrolled, members.
+
+    Drained old VMs must not wait for a monitoring or a name server that is away.
+    """
+    vms = OpenNebulaHook(service.connections.opennebula).vms_named(service.name, scope)
+    certificates = _certificates(service, sorted({service.fqdn(vm.name) for vm in vms}))
+    return see(service, Facts(vms=vms, certificates=certificates, members=look_at_pool(service)))
 
 
 def look_back(service: Service, plan: Plan) -> Facts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from include.enrolment import objection
+from include.enrolment import not_by_us, objection
 from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
@@ -73,4 +73,9 @@ class EnrolInPuppet(StepOperator):
             raise SnowmeltError(f"the certificate request of {self.vm['fqdn']} has vanished")
         if certificate.state != "signed":
             raise Refused(f"the certificate of {self.vm['fqdn']} is {certificate.state}")
+        if not_by_us(certificate, self.service.puppet.certificate_ttl, datetime.now(UTC)):
+            raise Refused(
+                f"the certificate of {self.vm['fqdn']} is valid until {certificate.not_after}, so"
+                " nobody has checked its request: set autosign = false in puppet.conf of the CA"
+            )
         self.log.info("unchanged certificate of %s: signed before", self.vm["fqdn"])

@@ -11,7 +11,7 @@ from include.planner import CannotSee, Plan, PlanError, Seen, roll_back, taken_b
 from snowmelt.errors import Refused, Unreachable
 from snowmelt.failures import failed_steps, places
 from snowmelt.hooks.balancer import balancer_for
-from snowmelt.look import look, look_at_pool
+from snowmelt.look import look_at_pool, look_for_way_back
 from snowmelt.operators.base import deadline
 from snowmelt.operators.sweep import Sweep
 from snowmelt.triggers.traffic import AllDrainedTrigger, MayDrainTrigger
@@ -39,9 +39,7 @@ class RollBack(Sweep):
             raise AirflowSkipException("nothing failed")
         self._settle_part(context)
         try:
-            moves = roll_back(
-                self.service, self.plan, look(self.service, self.plan.scope), places(failed)
-            )
+            moves = roll_back(self.service, self.plan, self._look(), places(failed))
         except CannotSee as error:
             raise Unreachable(str(error)) from error
         except PlanError as error:
@@ -53,7 +51,7 @@ class RollBack(Sweep):
         return self._wait_for_old(context)
 
     def _look(self) -> Seen:
-        return look(self.service, self.plan.scope)
+        return look_for_way_back(self.service, self.plan.scope)
 
     def _failed(self, context: Context) -> tuple[str, ...]:
         """Return what failed before; what only ends an old VM is no reason to go back."""

@@ -43,18 +43,17 @@ class GoodReportTrigger(WaitTrigger):
     peers: list[str]
     stale: str = ""
     interval: float = 1.0
-    failing_since: float = field(default=0.0, init=False)
+    failed: frozenset[str] = field(default=frozenset(), init=False)  # the hashes of failed reports
+    since: float = field(default=0.0, init=False)  # when the last of them came
 
     async def check(self) -> Verdict:
         report = (await self._reports()).get(self.certname)
         if report and report.report_hash == self.stale:
             report = None
-        if report is None or report.status != "failed":
-            self.failing_since = 0.0
-        else:
-            self.failing_since = self.failing_since or time.monotonic()
-        failing_for = time.monotonic() - self.failing_since if self.failing_since else 0.0
-        return report_verdict(self.certname, report, failing_for)
+        if report and report.status == "failed" and report.report_hash not in self.failed:
+            self.failed, self.since = self.failed | {report.report_hash}, time.monotonic()
+        waited_s = time.monotonic() - self.since
+        return report_verdict(self.certname, report, len(self.failed), waited_s)
 
     async def _reports(self) -> dict[str, PuppetReport]:
         hook, names = PuppetDbHook(self.conn_id), tuple(sorted(self.peers))

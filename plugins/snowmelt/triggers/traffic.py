@@ -9,10 +9,11 @@ from datetime import timedelta
 from typing import Any
 
 from include.catalogue.model import Service
-from include.facts import Member
-from include.planner import Plan, may_drain, too_early, watch_verdict
+from include.facts import HostHealth, Member
+from include.planner import Plan, may_drain, started_anew, too_early, watch_verdict
 from include.verdict import Verdict, done, failed, pending
 from include.waits import drained_verdict, serving_verdict
+from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.look import look_at_traffic
 from snowmelt.triggers.base import WaitTrigger
@@ -139,7 +140,9 @@ class MayDrainTrigger(WaitTrigger):
 class WatchTrigger(WaitTrigger):
     """Watch VMs under traffic for `duration_s`, from `began` (epoch seconds) on.
 
-    `before` holds the members as they were when the watch began: errors count from there.
+    `before` holds the members as they were when the watch began: errors count from there, and
+    downtimes. Both count from `anew_at` on once the balancer has started anew. A triggerer that
+    starts anew has forgotten that: what served may then fail the watch, and nothing else pass it.
     """
 
     service: dict[str, Any]
@@ -148,20 +151,52 @@ class WatchTrigger(WaitTrigger):
     began: float
     duration_s: float
     interval: float = 1.0
+    first: Sequence[Member] = field(default=(), init=False)  # none: as `before`
+    last: Sequence[Member] = field(default=(), init=False)
+    anew_at: float = field(default=0.0, init=False)
 
     async def check(self) -> Verdict:
         service = Service.model_validate(self.service)
-        fqdns = [service.fqdn(name) for name in self.names]
-        watched = service.monitoring is not None
         members = await pool_of(service, self.interval / 2)
+        self._follow(members)
+        try:
+            health = await self._health(service)
+        except Refused:
+            raise
+        except SnowmeltError:
+            # the balancer alone may fail it, but not let it pass
+            alone = service.model_copy(update={"monitoring": None})
+            verdict = self._judge(alone, members, ())
+            if verdict.status == "failed":
+                return verdict
+            raise
+        return self._judge(service, members, health)
+
+    def _follow(self, members: Sequence[Member]) -> None:
+        if started_anew(self.last or self._since(), members):
+            self.first, self.anew_at = members, time.time()
+        self.last = members
+
+    def _since(self) -> Sequence[Member]:
+        return self.first or [Member(**member) for member in self.before]
+
+    async def _health(self, service: Service) -> Sequence[HostHealth]:
+        if service.monitoring is None:
+            return ()
+        fqdns = [service.fqdn(name) for name in self.names]
+        return await healths(service.connections.monitoring, fqdns, self.interval / 2)
+
+    def _judge(
+        self, service: Service, members: Sequence[Member], health: Sequence[HostHealth]
+    ) -> Verdict:
+        now = time.time()
         return watch_verdict(
             service,
             self.names,
-            before=[Member(**member) for member in self.before],
+            before=self._since(),
             members=members,
-            health=await healths(service.connections.monitoring, fqdns, self.interval / 2)
-            if watched
-            else (),
-            elapsed=timedelta(seconds=time.time() - self.began),
+            health=health,
+            elapsed=timedelta(seconds=now - self.began),
             duration=timedelta(seconds=self.duration_s),
+            anew=timedelta(seconds=now - self.anew_at) if self.anew_at else None,
         )

@@ -89,6 +89,7 @@ def _old_vms_serve(run: Run) -> None:
         if old.serving and vm and vm.phase == "running" and old.name in run.world.certificates:
             assert member is not None, _story(run)
             assert member.state in ("up", "down"), _story(run)  # down: the world's doing
+            assert old.name not in run.world.drained, _story(run)
 
 
 def _every_member_is_in_dns_enrolled_and_monitored(world: World) -> None:

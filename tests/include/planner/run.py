@@ -96,9 +96,9 @@ class Run:
         self._go_back(roll_back(self.service, self.plan, seen))
 
     def _go_back(self, moves: Sequence[Move]) -> None:
-        if not moves:
-            self._end("failed", self.why)
         done = sum(self._do(move) for move in moves)
+        if not done and all(move.verb == "undrain" for move in moves):
+            self._end("failed", self.why)  # who is down is undrained at every look: nobody sees it
         self.idle = 0 if done else self.idle + 1
         if self.idle > PATIENCE_TICKS:
             self._end("stuck", "the VMs from before do not come back")
@@ -113,12 +113,13 @@ class Run:
         }
         seen = self.world.seen()  # one for all: mapped tasks look at the same moment, then act
         allowed = [vm for vm in move.vms if self._guard(seen, move.verb, vm).status == "done"]
-        if allowed:
-            self.log.append(f"{self.ticks:3} {type(move)(tuple(allowed), move.reason)}")
+        new = tuple(vm for vm in allowed if self.world.changes(move.verb, vm))
+        if new:
+            self.log.append(f"{self.ticks:3} {type(move)(new, move.reason)}")
         for vm in allowed:
             for _ in range(self.repeat):
                 acts[move.verb](vm)
-        return len(allowed)
+        return len(new)
 
     def _guard(self, seen: Seen, verb: str, name: str) -> Verdict:
         if verb == "create":

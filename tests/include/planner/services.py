@@ -16,7 +16,6 @@ _SHOP: dict[str, Any] = {
     "dns": {"zone": "lab.test"},
     "puppet": {"server": "puppet.lab.test", "role": "shop"},
     "package": {"name": "shop-app"},
-    "health": {"port": 8080},
     "monitoring": {"template": "vm"},
     "balancer": {"pool": "shop", "port": 8080},
     "drain": {"deadline": "60s", "idle": "10s"},

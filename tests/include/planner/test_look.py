@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from include.facts import Address, Certificate, CloudVm, Entry
 from include.planner import Facts, see
 from tests.include.planner.seen import health, member
@@ -84,6 +86,35 @@ def test_a_guest_that_wipes_its_attributes_stays_ours() -> None:
 def test_a_vm_under_our_name_without_our_marks_is_foreign_and_in_the_way() -> None:
     """Somebody made it by hand: it is never touched, and a plan is refused."""
     found = see(shop(), Facts(vms=[replace(_VM, attributes={})]))
+
+    assert found.vms == ()
+    assert [(vm.vm_id, vm.blocking) for vm in found.foreign] == [(7, True)]
+
+
+def test_a_vm_of_another_installation_is_foreign_and_not_in_the_way() -> None:
+    """The same service, in another zone, in the same account: it has another FQDN everywhere."""
+    theirs = replace(_VM, context={"SET_HOSTNAME": f"{_NAME}.other.test"})
+
+    found = see(shop(), Facts(vms=[theirs]))
+
+    assert found.vms == ()
+    assert [(vm.vm_id, vm.blocking) for vm in found.foreign] == [(7, False)]
+    assert found.foreign[0].why.endswith(f"is {_NAME}.other.test by its context")
+
+
+def test_a_vm_of_another_zone_that_takes_our_traffic_is_in_the_way() -> None:
+    """Somebody changed the zone of a service that runs: new VMs beside it would hide it."""
+    moved = replace(_VM, context={"SET_HOSTNAME": f"{_NAME}.before.test"})
+
+    found = see(shop(), Facts(vms=[moved], members=[member(_NAME)]))
+
+    assert [(vm.vm_id, vm.blocking) for vm in found.foreign] == [(7, True)]
+
+
+@pytest.mark.parametrize("hostname", [_NAME, "other.lab.test"])
+def test_a_vm_under_our_name_that_calls_itself_otherwise_is_in_the_way(hostname: str) -> None:
+    """Whatever it claims: what we make has its FQDN in its context."""
+    found = see(shop(), Facts(vms=[replace(_VM, context={"SET_HOSTNAME": hostname})]))
 
     assert found.vms == ()
     assert [(vm.vm_id, vm.blocking) for vm in found.foreign] == [(7, True)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from include.planner import CannotSee, Seen, TooLate, describe, past_return, roll_back
+from include.planner import CannotSee, Plan, Seen, TooLate, past_return, roll_back
 from tests.include.planner.seen import NEW, member, planned, seen, vm
 from tests.include.planner.services import shop
 
@@ -22,12 +22,29 @@ def test_drained_old_vms_serve_again_before_the_new_ones_go() -> None:
     """After a watch that failed."""
     look = seen(*_drained(0).vms, *_drained(1).vms, vm(0, NEW), vm(1, NEW))
 
-    assert describe(roll_back(_SHOP, _PLAN, look)).splitlines() == [
+    assert [str(move) for move in roll_back(_SHOP, _PLAN, look)] == [
         "undrain shop-aaaaaaa-0: it still runs: the way back",
         "undrain shop-aaaaaaa-1: it still runs: the way back",
         f"drain shop-{NEW}-0, shop-{NEW}-1: release 1.1 is taken back",
         f"retire shop-{NEW}-0, shop-{NEW}-1: release 1.1 is taken back",
     ]
+
+
+@pytest.mark.parametrize("state", ["down", "starting"])
+def test_a_drained_old_vm_that_fails_its_check_is_undrained_too(state: str) -> None:
+    """HAProxy shows it as down, and the drain would stay in force when the blip is over."""
+    sick = vm(0, member=member("shop-aaaaaaa-0", state=state))
+
+    moves = roll_back(_SHOP, _PLAN, seen(sick, vm(1)))
+
+    assert [str(move) for move in moves] == ["undrain shop-aaaaaaa-0: it still runs: the way back"]
+
+
+def test_an_old_vm_in_maintenance_joins_again() -> None:
+    """Killed while it was taken out."""
+    out = vm(0, member=member("shop-aaaaaaa-0", state="maint"))
+
+    assert [move.verb for move in roll_back(_SHOP, _PLAN, seen(out, vm(1)))] == ["join"]
 
 
 def test_an_old_vm_that_left_the_pool_joins_it_again() -> None:
@@ -82,6 +99,24 @@ def test_an_old_vm_that_never_served_is_no_way_back() -> None:
     plan = planned(_SHOP, seen(broken, vm(1)), release="1.1")
 
     assert past_return(plan, seen(vm(1), vm(0, NEW))) is None
+
+
+def test_an_old_vm_that_had_no_certificate_before_is_not_revoked() -> None:
+    """Somebody cleaned it up by hand and it served on: nothing irreversible was done by us."""
+    plan = planned(_SHOP, seen(vm(0, enrolled=False), vm(1)), release="1.1")
+    look = seen(*_drained(0, enrolled=False).vms, vm(1), vm(0, NEW, member=None))
+
+    assert past_return(plan, look) is None
+    assert [move.verb for move in roll_back(_SHOP, plan, look)] == ["undrain", "retire"]
+
+
+def test_the_plan_of_a_rollout_that_began_before_this_says_that_all_were_enrolled() -> None:
+    """A running rollout keeps its plan over an upgrade."""
+    before = _PLAN.to_json()
+    for old in before["old"]:
+        del old["enrolled"]
+
+    assert Plan.from_json(before) == _PLAN
 
 
 def test_half_the_truth_is_no_ground_to_go_back_on() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from include.facts import HostHealth, Member
-from include.planner import watch_verdict
-from include.verdict import Verdict
+from include.planner import started_anew, watch_verdict
+from include.verdict import Verdict, pending
 from tests.include.planner.seen import health, member
 from tests.include.planner.services import shop
 
@@ -21,6 +23,7 @@ def _watch(
     checks: tuple[HostHealth, ...] = _WELL,
     seconds: int = 20,
     before: tuple[Member, ...] = _BEFORE,
+    anew: int | None = None,
     **service: Any,
 ) -> Verdict:
     """Watch two VMs; the catalogue says 30 s, at most 1 % errors, from 100 requests on."""
@@ -31,6 +34,7 @@ def _watch(
         members=members,
         health=checks,
         elapsed=timedelta(seconds=seconds),
+        anew=None if anew is None else timedelta(seconds=anew),
     )
 
 
@@ -92,11 +96,63 @@ def test_a_member_that_fell_between_two_looks_fails_it() -> None:
     assert _watch(member(_A), flapped).detail == f"{_B} was down: it is up for 4 s only"
 
 
-def test_a_balancer_that_started_anew_is_no_fall() -> None:
-    """All its counters are at zero, the seconds too."""
-    anew = (member(_A, since_s=2, requests=5), member(_B, since_s=2, requests=5))
+@pytest.mark.parametrize(
+    ("then", "now", "anew"),
+    [
+        ([(600, 9000), (600, 0)], [(1, 20), (1, 0)], True),
+        ([(600, 0), (600, 0)], [(1, 0), (1, 0)], True),
+        ([(600, 9000), (600, 9000)], [(1, 9020), (1, 9020)], False),
+        ([(600, 0), (600, 0)], [(1, 0), (601, 0)], False),
+        ([(600, 0)], [(1, 0)], False),
+        ([(600, 5), (600, 5)], [(601, 9), (601, 5)], False),
+        ([], [(1, 0), (1, 0)], False),
+    ],
+    ids=[
+        "a counter fell",
+        "nothing to count, and all seconds fell",
+        "all were down at a time",
+        "one was down",
+        "the only one was down",
+        "time went by",
+        "all have joined since",
+    ],
+)
+def test_a_balancer_that_starts_anew_counts_from_zero(then: Any, now: Any, anew: bool) -> None:
+    """Requests and seconds, of all members at once."""
 
-    assert _watch(*anew).status == "pending"
+    def pool(of: Any) -> list[Member]:
+        named = zip((_A, _B), of, strict=False)
+        return [member(name, since_s=s, requests=r) for name, (s, r) in named]
+
+    assert started_anew(pool(then), pool(now)) is anew
+
+
+def test_a_balancer_that_started_anew_is_no_fall() -> None:
+    """Its seconds are those of its own life; the watch goes on from there."""
+    both = (member(_A, since_s=2), member(_B, since_s=2))
+
+    assert _watch(*both).status == "failed"
+    assert _watch(*both, anew=2).status == "pending"
+    assert _watch(*both, anew=2, seconds=30).status == "done"
+
+
+def test_a_fall_after_the_balancer_started_anew_fails_it() -> None:
+    """One reload forgives no VM for the rest of the watch."""
+    flapped = member(_B, since_s=4)
+
+    verdict = _watch(member(_A, since_s=12), flapped, anew=12, before=(member(_A), member(_B)))
+
+    assert verdict.detail == f"{_B} was down: it is up for 4 s only"
+
+
+def test_the_first_check_of_a_balancer_that_started_anew_is_waited_for() -> None:
+    """It takes half a second, and until then nobody knows how they are."""
+    unknown = (member(_A, since_s=0, state="starting"), member(_B, since_s=0))
+
+    assert _watch(*unknown, anew=0, seconds=30) == pending(
+        f"the balancer has started anew and checks {_A}"
+    )
+    assert _watch(*unknown, anew=6).detail == f"{_A} is starting in pool shop"
 
 
 def test_a_critical_check_fails_it_and_is_quoted() -> None:

@@ -57,6 +57,7 @@ class World:
     certificates: dict[str, str] = field(default_factory=dict)
     monitored: set[str] = field(default_factory=set)
     members: dict[str, Member] = field(default_factory=dict)
+    drained: set[str] = field(default_factory=set)  # members; unseen while they fail their check
     stuck_sessions: set[str] = field(default_factory=set)  # members whose last session stays
     sick: set[str] = field(default_factory=set)  # VMs whose application does not answer
     unreadable: tuple[str, ...] = ()
@@ -119,7 +120,8 @@ class World:
     def join(self, name: str) -> None:
         """Take a VM into the pool, or give it new sessions again."""
         vm, member = self.named(name), self.members.get(name)
-        if vm is None or (member and member.state not in ("drain", "maint")):
+        self.drained.discard(name)
+        if vm is None or (member and member.state != "drain"):
             return
         fresh = member or Member(
             pool="shop",
@@ -137,12 +139,22 @@ class World:
 
     def drain(self, name: str) -> None:
         """Give a member no new sessions."""
-        if (member := self.members.get(name)) and member.state not in ("drain", "maint"):
-            self.members[name] = replace(member, state="drain")
+        if member := self.members.get(name):
+            self.drained.add(name)
+            well = member.state in ("up", "drain")
+            self.members[name] = replace(member, state="drain" if well else "down")
 
     def leave(self, name: str) -> None:
         """Take a VM out of the pool."""
         self.members.pop(name, None)
+        self.drained.discard(name)
+
+    def changes(self, verb: str, name: str) -> bool:
+        """Return whether an act would change anything; only who has the admin's view can say."""
+        member, drained = self.members.get(name), name in self.drained
+        if verb == "undrain":
+            return drained
+        return verb != "drain" or (member is not None and not drained)
 
     def unmonitor(self, name: str) -> None:
         """Take a VM out of monitoring."""
@@ -188,11 +200,11 @@ class World:
     def _served(self, member: Member) -> Member:
         vm = self.named(member.name)
         if not self._is_well(vm):
-            state = member.state if member.state == "drain" else "down"
-            return replace(member, state=state, since_s=0, sessions=0)
-        if member.state == "drain":
+            return replace(member, state="down", since_s=0, sessions=0)
+        if member.name in self.drained:
             left = max(member.sessions - 2, member.name in self.stuck_sessions)
-            return replace(member, sessions=int(left), since_s=member.since_s + TICK_S)
+            since_s = member.since_s + TICK_S
+            return replace(member, state="drain", sessions=int(left), since_s=since_s)
         if member.state != "up":
             return replace(member, state="up", since_s=1)
         errors = 4 if vm and vm.release == ANSWERS_500 else 0

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
+from snowmelt.errors import Unreachable
 from snowmelt.triggers.traffic import (
     AllDrainedTrigger,
     DrainedTrigger,
     MayDrainTrigger,
     PauseTrigger,
     ServingTrigger,
+    WatchTrigger,
     pool_of,
 )
+from tests.plugins.snowmelt.fakes import FakeBalancer
 from tests.plugins.snowmelt.kit import NEW, OLD, planned, service, serving, two_old
 from tests.plugins.snowmelt.triggers.examples import NAME
 from tests.plugins.snowmelt.triggers.test_cloud import later
 from tests.plugins.snowmelt.world import FakeWorld, Guest
+
+BOTH = (NAME, f"shop-{OLD}-1")
 
 
 def drained(world: FakeWorld, **changes: Any) -> DrainedTrigger:
@@ -169,3 +176,90 @@ async def test_an_old_vm_may_not_drain_while_a_new_one_is_down(world: FakeWorld)
     assert (await trigger.wait()).detail == (
         f"not within the deadline: shop-{NEW}-0 does not serve yet"
     )
+
+
+def watched(world: FakeWorld, names: Sequence[str] = BOTH, duration_s: float = 20) -> WatchTrigger:
+    """Return the watch of VMs that joined a moment ago."""
+    for name in BOTH:
+        serving(world, name)
+    reload(world)
+    before = [asdict(m) for m in FakeBalancer(world).members("shop") if m.name in names]
+    return WatchTrigger(
+        service=service().model_dump(mode="json"),
+        names=list(names),
+        before=before,
+        began=world.clock.now,
+        duration_s=duration_s,
+        deadline=world.clock.now + duration_s + 300,
+    )
+
+
+async def watch(world: FakeWorld, **changes: Any) -> WatchTrigger:
+    return await asyncio.to_thread(watched, world, **changes)
+
+
+def reload(world: FakeWorld) -> None:
+    """Let the balancer start anew: each member counts seconds and requests from zero."""
+    for each in world.pools["shop"].values():
+        each.up_at = world.clock.now
+
+
+@pytest.mark.parametrize("requests_per_s", [50, 0], ids=["busy", "nobody comes"])
+async def test_a_balancer_that_is_reloaded_fails_no_watch(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch, requests_per_s: int
+) -> None:
+    monkeypatch.setattr("tests.plugins.snowmelt.fakes.REQUESTS_PER_S", requests_per_s)
+    trigger = await watch(world)
+    began = world.clock.now
+    later(world, 12, lambda: reload(world))
+
+    assert (await trigger.wait()).status == "done"
+    assert 20 <= world.clock.now - began < 22
+
+
+async def test_a_vm_that_was_down_after_a_reload_fails_the_watch(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.plugins.snowmelt.fakes.REQUESTS_PER_S", 0)
+    trigger = await watch(world)
+
+    def flap() -> None:
+        world.pools["shop"][NAME].up_at = world.clock.now
+
+    later(world, 3, lambda: reload(world))
+    later(world, 12, flap)
+
+    assert f"{NAME} was down: it is up for" in (await trigger.wait()).detail
+
+
+async def test_a_vm_that_was_down_between_two_looks_fails_the_watch(world: FakeWorld) -> None:
+    """Also where the triggerer was away for as long as that."""
+    trigger = await watch(world)
+    world.clock.pass_s(12)
+    world.pools["shop"][NAME].up_at = world.clock.now - 1
+
+    assert (await trigger.wait()).detail == f"{NAME} was down: it is up for 1 s only"
+
+
+async def test_a_vm_that_falls_fails_the_watch_while_monitoring_is_away(world: FakeWorld) -> None:
+    trigger = await watch(world)
+    world.fail("health", Unreachable("refused"), times=1000)
+
+    def fall_ill() -> None:
+        world.guests["1.0"] = Guest(healthy=False)
+
+    began = world.clock.now
+    later(world, 5, fall_ill)
+
+    assert (await trigger.wait()).detail == f"{NAME} is down in pool shop"
+    assert world.clock.now - began < 10
+
+
+async def test_no_watch_passes_while_monitoring_is_away(world: FakeWorld) -> None:
+    """And none fails for it before its deadline: monitoring may be back in a minute."""
+    trigger = await watch(world)
+    world.fail("health", Unreachable("refused"), times=60)
+    began = world.clock.now
+
+    assert (await trigger.wait()).status == "done"
+    assert world.clock.now - began >= 60
