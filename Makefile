@@ -79,8 +79,8 @@ bench: $(PACKAGES) $(PYTHON)  ## What a rotation of 1,000 VMs costs; shorter: ma
 year: $(PACKAGES) $(PYTHON)  ## What each system keeps after a year of rotations; shorter: make year DAYS=60
 	@$(ROOT) $(PY) -m lab.year --days $(or $(DAYS),365) --names $(or $(NAMES),50) $(YEAR)
 
-verify-proof: $(PYTHON)  ## Was a day's proof altered? make verify-proof DIR=…/proof [KEY=public.pem]
-	@PYTHONPATH=plugins:. $(PY) -m snowmelt.verify_proof "$(DIR)" $(if $(KEY),--key "$(KEY)")
+verify-proof: $(PYTHON)  ## Was a day's proof altered? make verify-proof DIR=…/proof [KEY="public.pem …"]
+	@PYTHONPATH=plugins:. $(PY) -m snowmelt.verify_proof "$(DIR)" $(foreach key,$(KEY),--key "$(key)")
 
 lock: $(PYTHON)  ## Compile requirements*.in into hashed requirements*.txt
 	@for part in requirements requirements-dev; do

@@ -55,11 +55,17 @@ def users(image: CloudImage, templates: Sequence[CloudTemplate], owner: str) -> 
     return (*vms, *(f"VM template {t.name}" for t in pointing(image, templates, owner)))
 
 
+def brought_in(image: CloudImage, owner: str) -> bool:
+    """Return whether an image is ours: a clone has all our attributes, and another name."""
+    name = f"{image.family}-{image.version}"
+    return bool(image.family) and (image.name, image.owner) == (name, owner)
+
+
 def idle(
     images: Sequence[CloudImage], templates: Sequence[CloudTemplate], owner: str
 ) -> tuple[CloudImage, ...]:
     """Return the images of ours, brought in by us, that nothing uses."""
-    ours = (image for image in images if image.family and image.owner == owner)
+    ours = (image for image in images if brought_in(image, owner))
     unused = (image for image in ours if not users(image, templates, owner))
     return tuple(image for image in unused if image.state != "deleting")
 
@@ -75,7 +81,7 @@ def removable(
     pointed = {
         image.family: image.image_id
         for image in sorted(images, key=lambda image: image.image_id)
-        if image.family and image.owner == owner and pointing(image, templates, owner)
+        if brought_in(image, owner) and pointing(image, templates, owner)
     }
     return tuple(
         image

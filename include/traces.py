@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from include.audit.view import rollout_of
 from include.catalogue.model import Service
-from include.planner import Facts, parse_name
+from include.ownership import is_of
+from include.planner import Facts, see
 
 
 def traces(
@@ -16,20 +18,36 @@ def traces(
     return tuple(_found(names, fqdns, facts, nodes))
 
 
-def names_left(service: Service, facts: Facts, nodes: Collection[str]) -> tuple[str, ...]:
-    """Return the names of all VMs of the service that any system still knows."""
-    zone = f".{service.dns.zone}"
-    known = [
-        *(vm.name for vm in facts.vms),
-        *(certificate.certname.removesuffix(zone) for certificate in facts.certificates),
-        *(node.removesuffix(zone) for node in nodes),
-        *(address.fqdn.removesuffix(zone) for address in facts.addresses),
-        *(health.name.removesuffix(zone) for health in facts.health),
-        *(member.name for member in facts.members),
-        *(entry.name.removesuffix(zone) for entry in facts.entries),
-    ]
-    parsed = {name: parse_name(name) for name in known}
-    return tuple(sorted(name for name, of in parsed.items() if of and of.service == service.name))
+def names_left(
+    service: Service, facts: Facts, nodes: Collection[str], known: Collection[str]
+) -> tuple[str, ...]:
+    """Return the names of all VMs of ours, of this service, that any system still knows.
+
+    *known*: rollouts ("shop-k3f7x2q") that are ours. So is one that has a VM with our marks, or a
+    host in monitoring: of those `facts` holds only what carries our variable. All others are names
+    that people chose, and a name that somebody else's VM has is left to it.
+    """
+    seen = see(service, facts)
+    hosts = (_vm(health.name) for health in facts.health)
+    ours = {*known, *map(rollout_of, (*hosts, *(vm.name for vm in seen.vms)))}
+    left = {_vm(fqdn) for fqdn in _fqdns(service, facts, nodes) if is_of(service, fqdn)}
+    theirs = {vm.name for vm in seen.foreign}
+    return tuple(sorted(name for name in left - theirs if rollout_of(name) in ours))
+
+
+def _fqdns(service: Service, facts: Facts, nodes: Collection[str]) -> Iterator[str]:
+    """Yield every FQDN that any system knows, of whatever service."""
+    yield from (service.fqdn(vm.name) for vm in facts.vms)
+    yield from (certificate.certname for certificate in facts.certificates)
+    yield from nodes
+    yield from (address.fqdn for address in facts.addresses)
+    yield from (health.name for health in facts.health)
+    yield from (service.fqdn(member.name) for member in facts.members)
+    yield from (entry.name for entry in facts.entries)
+
+
+def _vm(fqdn: str) -> str:
+    return fqdn.partition(".")[0]
 
 
 def _found(

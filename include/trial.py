@@ -7,6 +7,7 @@ its VM: not as a leftover and not as one that counts.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from hashlib import sha256
 
 from include.catalogue.model import Service
 from include.catalogue.requests import TRIAL
@@ -15,12 +16,13 @@ from include.planner import NewVm, OldVm, Plan, Seen, vm_name
 
 # what the catalogue allows for a name, and X.509 for a certname; "-k3f9x2q-0." is the VM's part
 _NAME_LIMIT, _CERTNAME_LIMIT, _TAIL = 40, 64, 13
+_HASH = 4  # characters that tell two services apart whose names begin alike
 
 
 def trial_service(service: Service, catalogue: Collection[str]) -> Service:
     """Return the service that tries an image for *service*: the same but for name and traffic."""
     room = min(_NAME_LIMIT, _CERTNAME_LIMIT - _TAIL - len(service.dns.zone)) - len(TRIAL)
-    name = service.name[:room].rstrip("-") + TRIAL
+    name = _cut(service.name, room) + TRIAL
     if name in catalogue:
         raise CannotRefresh(f"the catalogue has a service {name}: that is the name of a trial")
     changes = {
@@ -35,6 +37,14 @@ def trial_service(service: Service, catalogue: Collection[str]) -> Service:
         "expires_at": None,
     }
     return Service.model_validate({**service.model_dump(mode="json"), **changes})
+
+
+def _cut(name: str, room: int) -> str:
+    """Return a name that fits. Two services must not share a trial: each removes what it finds."""
+    if len(name) <= room:
+        return name
+    start = name[: max(1, room - _HASH - 1)].rstrip("-")
+    return f"{start}-{sha256(name.encode()).hexdigest()[:_HASH]}"
 
 
 def trial_plan(trial: Service, rollout: str, release: str, seen: Seen) -> Plan:

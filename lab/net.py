@@ -51,11 +51,6 @@ def down() -> None:
         _RESOLV.rmdir()
 
 
-def is_up() -> bool:
-    """Whether the namespace has its bridge with all addresses."""
-    return set(_ADDRESSES) <= _present()
-
-
 def _present() -> set[str]:
     """The addresses of the bridge; none when there is no bridge."""
     command = ["ip", "-n", NETNS, "-j", "addr", "show", "dev", BRIDGE]

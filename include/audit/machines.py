@@ -104,10 +104,13 @@ def _vanished(view: View) -> Iterator[Finding]:
     host was, leaves all of them. A trace that a person may have made says nothing of a slot.
     """
     filled = {slot_of(name).slot for name in view.vms if view.ours(name)}
-    for slot in range(view.replicas):
+    for slot in sorted({*range(view.replicas)} - filled):
         gone = [name for name in view.names if slot_of(name).slot == slot and view.gone(name)]
-        if gone and slot not in filled:
+        missed = [name for name in sorted(view.missed) if slot_of(name).slot == slot]
+        if gone:
             yield _gone(view, slot, gone)
+        elif missed:
+            yield _never_replaced(view, slot, missed[-1])
 
 
 def _gone(view: View, slot: int, names: Sequence[str]) -> Finding:
@@ -116,6 +119,17 @@ def _gone(view: View, slot: int, names: Sequence[str]) -> Finding:
     doubt = f"no VM of {service} serves: is it retired? a rollout brings it back"
     found = _dead(view, name, f"VM {name}", reason)
     return replace(found, act="rollout", doubt=answering(view, name) if view.serving() else doubt)
+
+
+def _never_replaced(view: View, slot: int, name: str) -> Finding:
+    """Nothing is left that tells a healing that failed from a rollout that took the slot away."""
+    service = view.service.name
+    doubt = (
+        f"did a run make {service} smaller? Then let its file say so; else run rollout_{service}"
+        " with replace=none"
+    )
+    reason = f"an audit missed it, and nothing fills slot {slot} since"
+    return replace(_dead(view, name, f"VM {name}", reason), doubt=doubt)
 
 
 def _latest(view: View, names: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ class Memory:
 
     seen: Mapping[str, float] = field(default_factory=dict)  # Finding.key -> epoch s, first seen
     lost: frozenset[str] = frozenset()  # VMs that are missed: a repair removes what shows it
+    missed: frozenset[str] = frozenset()  # VMs that were, and whose slots are empty ever since
     rollouts: Mapping[str, float] = field(default_factory=dict)  # "shop-k3f9x2q" -> last marked
 
     @classmethod
@@ -29,13 +30,15 @@ class Memory:
         return cls(
             seen=dict(found.get("seen", {})),
             lost=frozenset(found.get("lost", ())),
+            missed=frozenset(found.get("missed", ())),
             rollouts=dict(found.get("rollouts", {})),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         seen, rollouts = dict(self.seen), dict(self.rollouts)
-        return {"seen": seen, "lost": sorted(self.lost), "rollouts": rollouts}
+        names = {"lost": sorted(self.lost), "missed": sorted(self.missed)}
+        return {"seen": seen, **names, "rollouts": rollouts}
 
     @property
     def known(self) -> frozenset[str]:
@@ -62,6 +65,7 @@ def remember(
     kept = {each: last for each, last in before.rollouts.items() if last >= oldest or each in left}
     return Memory(
         seen={found.key: before.seen.get(found.key, moment) for found in findings},
-        lost=frozenset(found.name for found in findings if found.vanished),
+        lost=frozenset(found.name for found in findings if found.vanished and found.broken),
+        missed=frozenset(found.name for found in findings if found.vanished and not found.broken),
         rollouts={**kept, **dict.fromkeys(sorted(marked), moment)},
     )

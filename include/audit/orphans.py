@@ -41,9 +41,11 @@ def _doubt(view: View, name: str) -> str:
 
 def answering(view: View, name: str) -> str:
     """Return why a VM that OpenNebula does not have may live all the same, or nothing."""
-    member = view.members.get(name)
+    member, host = view.members.get(name), view.hosts.get(name)
     if member and member.state == "up" and member.address not in view.in_use:
         return f"something answers at {member.address}: does OpenNebula show all VMs?"
+    if host and host.down_since is None and host.address not in view.in_use:
+        return f"monitoring does not find {host.address} down: does OpenNebula show all VMs?"
     return ""
 
 

@@ -23,11 +23,13 @@ def view_services(
     now: datetime,
     known: frozenset[str] = frozenset(),
     lost: frozenset[str] = frozenset(),
+    missed: frozenset[str] = frozenset(),
 ) -> dict[str, View]:
     """Return the view of each service, in one pass over each list.
 
     *known*: the rollouts ("shop-k3f7x2q") that earlier audits knew to be ours. *lost*: VMs that the
-    last audit missed; what showed it may have been removed since.
+    audit of this run missed; what showed it may have been removed since. *missed*: VMs that audits
+    before it did, which a rollout may have taken away by now.
     """
     views = {s.name: View(service=s, replicas=_wanted(s, now), now=now) for s in services}
     for view in views.values():
@@ -42,9 +44,9 @@ def view_services(
     _sort_entries(views, facts)
     for view in views.values():
         view.rollouts = known | proved(view)
-    for name in lost:
+    for name in lost | missed:
         if owner := _view(views, name):
-            owner.lost.add(name)
+            (owner.lost if name in lost else owner.missed).add(name)
     return views
 
 

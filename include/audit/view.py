@@ -34,6 +34,7 @@ class View:
     let_in: dict[str, str] = field(default_factory=dict)  # address in its group -> whose
     taken: Mapping[str, str] = field(default_factory=dict)  # address -> FQDN that it points to
     lost: set[str] = field(default_factory=set)  # that the last audit missed
+    missed: set[str] = field(default_factory=set)  # that any did; nothing tells of them any more
     in_use: frozenset[str] = frozenset()  # addresses of all VMs of its cloud
     rollouts: frozenset[str] = frozenset()  # "shop-k3f9x2q": those that are ours beyond doubt
 

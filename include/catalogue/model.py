@@ -22,7 +22,6 @@ from include.catalogue.types import (
     Sentence,
     ServiceName,
     ShortName,
-    UrlPath,
 )
 
 # X.509 ends a common name at 64 characters (RFC 5280, ub-common-name); the FQDN is the certname.
@@ -64,13 +63,6 @@ class Package(Part):
     """The one package that holds all of a release."""
 
     name: PackageName
-
-
-class Health(Part):
-    """What a VM answers with 200 when it can take traffic."""
-
-    port: Port
-    path: UrlPath = "/health"
 
 
 class Monitoring(Part):
@@ -151,7 +143,6 @@ class Service(Part):
     dns: Dns
     puppet: Puppet
     package: Package
-    health: Health
     monitoring: Monitoring | None = None
     balancer: Balancer | None = None
     firewall: Firewall | None = None  # none: nothing stands between the VMs and who uses them

@@ -57,4 +57,3 @@ PuppetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(::[a-z][a-z0-9_]*)*
 ShortName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
 Sentence = Annotated[str, Field(min_length=1, max_length=500)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-UrlPath = Annotated[str, Field(pattern=r"^/[^\s?#]*$")]

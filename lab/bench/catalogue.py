@@ -38,10 +38,6 @@ puppet:
 package:
   name: bench-app
 
-health:
-  port: 8080
-  path: /health
-
 monitoring:
   template: bench-vm
   deadline: 5m

@@ -64,11 +64,6 @@ class Machine:
         """Publish the state the VM is in."""
         state_event(self.world, vm, vm_long(self.world, vm, before=before))
 
-    def begin_again(self, vm: Vm) -> None:
-        """The same state, another operation (a plug is pulled while the guest shuts down)."""
-        self._serial[vm.id] = self._serial.get(vm.id, 0) + 1
-        self._begin(vm)
-
     def _begin(self, vm: Vm) -> None:
         operation = STEPS[vm.lcm].operation
         if operation == "shutdown" and vm.hard:

@@ -19,8 +19,7 @@ def monitor(service: Service, fqdn: str, address: str) -> Outcome:
     wanted = service.monitoring
     if wanted is None:
         return Outcome.UNCHANGED
-    variables = {name: str(value) for name, value in wanted.vars.items()}
-    variables[SERVICE_VARIABLE] = service.name
+    variables = {**wanted.vars, SERVICE_VARIABLE: service.name}
     hook = monitoring_for(service.connections.monitoring)
     return hook.ensure_host(fqdn, address, wanted.template, variables)
 

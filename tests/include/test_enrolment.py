@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.enrolment import EXTENSION_ARCS, make_token, objection
-from include.facts import CertificateRequest
+from include.enrolment import EXTENSION_ARCS, make_token, not_by_us, objection
+from include.facts import Certificate, CertificateRequest
 
 KEY = b"a-key-that-only-the-connection-has"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -99,3 +99,28 @@ def test_a_token_without_a_key_is_never_made() -> None:
     """Everybody could make the same one."""
     with pytest.raises(ValueError, match="empty"):
         make_token(b"", FQDN, ROLLOUT, SOON)
+
+
+@pytest.mark.parametrize(
+    ("lasts", "by_somebody"),
+    [
+        (timedelta(days=3), False),
+        (timedelta(days=3, minutes=59), False),
+        (timedelta(days=3, minutes=61), True),
+        (timedelta(days=5 * 365), True),
+    ],
+)
+def test_a_certificate_that_lasts_longer_than_ours_was_signed_by_somebody_else(
+    lasts: timedelta, by_somebody: bool
+) -> None:
+    """Clocks may differ by an hour."""
+    found = Certificate(certname=FQDN, state="signed", fingerprint="AB", not_after=NOW + lasts)
+
+    assert not_by_us(found, timedelta(days=3), NOW) is by_somebody
+
+
+def test_a_certificate_whose_end_the_ca_does_not_tell_says_nothing() -> None:
+    """It is no reason to stop a rollout."""
+    found = Certificate(certname=FQDN, state="signed", fingerprint="AB")
+
+    assert not not_by_us(found, timedelta(days=3), NOW)

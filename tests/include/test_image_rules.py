@@ -93,6 +93,16 @@ def test_what_was_not_brought_in_by_us_stays() -> None:
     assert gone([by_hand, anothers, version(2)], pointing(2)) == []
 
 
+def test_a_clone_that_somebody_made_of_one_of_ours_stays() -> None:
+    """It has all attributes of ours, and supersedes nothing where a template points at it."""
+    clone = replace(version(1), image_id=7, name="my-debian")
+    fresh = version(3, registered_at=NOW - timedelta(minutes=5))
+    pointed = template(4, "u", {"IMAGE": "my-debian", "IMAGE_UNAME": ME})
+
+    assert gone([clone, version(2)], pointing(2)) == []
+    assert gone([fresh, clone], pointed) == []
+
+
 def test_one_that_is_just_coming_stays_and_one_that_was_left_goes() -> None:
     fresh = version(3, registered_at=NOW - timedelta(minutes=5))
     left = version(4, registered_at=NOW - timedelta(days=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from include.catalogue import load_service
 from include.facts import Address, Certificate, CheckResult, CloudVm, Entry, HostHealth, Member
 from include.planner import Facts
-from include.traces import traces
+from include.traces import names_left, traces
 
 GONE, STAYS = "shop-aaaaaaa-0", "shop-bbbbbbb-0"
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
@@ -82,3 +83,31 @@ def test_what_stays_leaves_no_trace() -> None:
     facts = Facts(**{k: (make(STAYS),) for case, _ in CASES for k, make in case.items()})
 
     assert traces(load_service("shop"), [GONE], facts, (f"{STAYS}.lab.test",)) == ()
+
+
+@pytest.mark.parametrize("make", [made for case, _ in CASES for made in case.values()])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_name_goes_where_its_rollout_is_known(make: Any, known: bool) -> None:
+    """A host in monitoring has our variable, or the facts would not hold it: it tells by itself."""
+    (field,) = (key for case, _ in CASES for key, each in case.items() if each is make)
+    names = names_left(
+        load_service("shop"), Facts(**{field: (make(GONE),)}), (), {"shop-aaaaaaa"} if known else ()
+    )
+
+    assert names == ((GONE,) if (known or make is health) and make is not vm else ())
+
+
+def test_a_living_vm_of_ours_tells_whose_its_rollout_is() -> None:
+    ours = replace(vm(GONE), attributes={"SNOWMELT_SERVICE": "shop"})
+    nodes = ("shop-aaaaaaa-7.lab.test", f"{STAYS}.lab.test")
+
+    assert names_left(load_service("shop"), Facts(vms=(ours,)), nodes, ()) == (
+        GONE,
+        "shop-aaaaaaa-7",
+    )
+
+
+def test_a_name_that_a_vm_of_somebody_has_is_left_to_it() -> None:
+    facts = Facts(vms=(vm(GONE),), certificates=(certificate(GONE),))
+
+    assert names_left(load_service("shop"), facts, (), {"shop-aaaaaaa"}) == ()

@@ -39,6 +39,17 @@ def test_a_long_name_still_makes_a_certname_that_fits() -> None:
     assert len(trial.name) <= 40
 
 
+def test_services_whose_names_begin_alike_have_trials_of_their_own() -> None:
+    zone = {"zone": "eu-central-1.prod.example.org"}
+    long = [shop(name=f"payments-gateway-{place}", dns=zone) for place in ("eu", "us")]
+    trials = [trial_service(each, [each.name for each in long]) for each in long]
+    names = {trial.name for trial in trials}
+
+    assert len(names) == 2
+    assert all(name.startswith("payments-") and name.endswith("-trial") for name in names)
+    assert all(len(trial.fqdn(f"{trial.name}-bbbbbbb-0")) <= 64 for trial in trials)
+
+
 def test_a_service_of_the_catalogue_is_never_taken_for_a_trial() -> None:
     with pytest.raises(CannotRefresh, match="shop-trial"):
         trial_service(SHOP, ["shop", "shop-trial"])

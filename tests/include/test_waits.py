@@ -98,23 +98,28 @@ def report(status: Any, *, noop: bool = False, failures: tuple[str, ...] = ()) -
 
 @pytest.mark.parametrize("status", ["changed", "unchanged"])
 def test_a_good_report_ends_the_wait(status: str) -> None:
-    assert report_verdict("web", report(status), 0) == done(
+    assert report_verdict("web", report(status), 0, 0) == done(
         f"Puppet on web: {status} (report 01234567)"
     )
 
 
 @pytest.mark.parametrize("seen", [None, report("unchanged", noop=True)])
 def test_no_report_or_one_that_applied_nothing_says_nothing(seen: PuppetReport | None) -> None:
-    assert report_verdict("web", seen, 0).status == "pending"
+    assert report_verdict("web", seen, 0, 900).status == "pending"
 
 
 def test_a_failed_report_counts_when_no_better_one_follows() -> None:
     bad = report("failed", failures=("Package[shop-app]: not found",))
     told = "Puppet on web failed: Package[shop-app]: not found"
 
-    assert report_verdict("web", bad, 29.9) == pending(told)
-    assert report_verdict("web", bad, 30) == failed(told)
-    assert report_verdict("web", report("failed"), 30).detail.endswith("see its report")
+    assert report_verdict("web", bad, 1, 119.9) == pending(told)
+    assert report_verdict("web", bad, 1, 120) == failed(told)
+    assert report_verdict("web", report("failed"), 1, 120).detail.endswith("see its report")
+
+
+def test_the_last_run_of_the_first_boot_has_no_other_to_wait_for() -> None:
+    assert report_verdict("web", report("failed"), 2, 1).status == "pending"
+    assert report_verdict("web", report("failed"), 3, 1).status == "failed"
 
 
 def health(host: Any, *checks: Any) -> HostHealth:

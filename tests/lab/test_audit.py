@@ -107,6 +107,12 @@ def plant_orphans() -> None:
     NftablesHook().ensure_entry(GROUP, fqdn(NAME), "198.18.0.240")
     leave_on_hold(HELD)
     OpenNebulaImagesHook().ensure_image(IMAGE)
+    until(lambda: is_down(fqdn(NAME)), 90)
+
+
+def is_down(host: str) -> bool:
+    """Whether Icinga has given a host up: two checks of up to 10 s, every 5 s."""
+    return any(each.name == host and each.down_since for each in Icinga2Hook().inventory())
 
 
 def make_by_hand() -> None:
@@ -324,6 +330,7 @@ def test_a_vm_that_somebody_deleted_is_replaced_and_nothing_of_it_is_left(
     (first, second), _ = shop.serving()
     inside(lambda: OpenNebulaHook().terminate(first.vm_id, hard=True))
     inside(lambda: until(lambda: down_member(HaproxyHook(), first.name), 30))
+    inside(lambda: until(lambda: is_down(first.fqdn), 90))
 
     healed(shop, auditor(repair=True))
 

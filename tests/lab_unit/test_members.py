@@ -119,6 +119,22 @@ def test_a_hand_edit_waits_for_its_reload(balancer: Balancer) -> None:
     assert balancer.written() == [OLD, NEW]
 
 
+def test_a_backend_that_comes_with_the_next_reload_does_not_stop_the_others(
+    balancer: Balancer,
+) -> None:
+    """Who adds a pool to the file has not reloaded yet, and members join another one meanwhile."""
+    pool = "backend later\n    # BEGIN snowmelt members later\n    # END snowmelt members later\n"
+    balancer.config.write_text(balancer.config.read_text() + pool)
+    os.utime(balancer.config, (1, 1))
+    balancer.say(ADD)
+
+    assert balancer.sync().stdout == "members written\n"
+    balancer.reload()
+
+    assert balancer.written() == [OLD, NEW]
+    assert balancer.running("later") == []
+
+
 def test_a_file_that_haproxy_refuses_does_not_replace_the_good_one(balancer: Balancer) -> None:
     """The check runs on the new file before it takes the old one's place."""
     broken = balancer.config.read_text().replace("balance leastconn", "balance nonsense")

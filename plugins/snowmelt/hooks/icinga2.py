@@ -23,7 +23,7 @@ from snowmelt.errors import (
     Unreachable,
 )
 from snowmelt.hooks.connection import tried
-from snowmelt.hooks.monitoring import SERVICE_VARIABLE, Monitoring
+from snowmelt.hooks.monitoring import SERVICE_VARIABLE, Monitoring, Variables
 from snowmelt.hooks.rest import RestHook, whole
 
 _STATES: dict[int, Literal["ok", "warning", "critical", "unknown"]] = {
@@ -71,9 +71,7 @@ class Icinga2Hook(RestHook, Monitoring):
         """Count our hosts, as the connection form's Test button does."""
         return tried(lambda: f"{len(self.hosts())} VMs of Snowmelt are monitored")
 
-    def ensure_host(
-        self, name: str, address: str, template: str, variables: Mapping[str, str]
-    ) -> Outcome:
+    def ensure_host(self, name: str, address: str, template: str, variables: Variables) -> Outcome:
         """Take a VM in; its services come from the apply rules that match its variables."""
         wanted = _wanted(address, template, variables)
         seen = self._host(name)

@@ -14,6 +14,8 @@ from snowmelt.hooks.connection import ConnectedHook, hook_for
 _MONITORINGS: dict[str, str] = {"icinga2": "snowmelt.hooks.icinga2:Icinga2Hook"}
 
 SERVICE_VARIABLE = "snowmelt_service"
+# with their types, as the catalogue has them: to Icinga the text "False" is true
+Variables = Mapping[str, str | int | float | bool]
 
 
 class Monitoring(ConnectedHook):
@@ -30,9 +32,7 @@ class Monitoring(ConnectedHook):
     """
 
     @abstractmethod
-    def ensure_host(
-        self, name: str, address: str, template: str, variables: Mapping[str, str]
-    ) -> Outcome:
+    def ensure_host(self, name: str, address: str, template: str, variables: Variables) -> Outcome:
         """Take a VM in. *variables* hold `SERVICE_VARIABLE`, by which `hosts` finds it again."""
 
     @abstractmethod

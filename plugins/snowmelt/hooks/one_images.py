@@ -59,5 +59,5 @@ def cloud_template(template: Any) -> CloudTemplate:
         template_id=int(template.ID),
         name=str(template.NAME),
         owner=str(template.UNAME),
-        disks=tuple({key: str(value) for key, value in disk.items()} for disk in disks),
+        disks=tuple({key: str(value or "") for key, value in disk.items()} for disk in disks),
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from snowmelt.errors import Refused
 
-Value = str | int | float | Mapping[str, Any] | Sequence[Any]
+Value = str | int | float | None | Mapping[str, Any] | Sequence[Any]
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 # What XML 1.0 cannot carry at all, and the end of a CDATA section. Splitting a section in two
@@ -21,7 +21,10 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|]]>")
 
 
 def template_xml(attributes: Mapping[str, Value]) -> str:
-    """Return `<TEMPLATE>…</TEMPLATE>`; a list becomes one element for each of its items."""
+    """Return `<TEMPLATE>…</TEMPLATE>`; a list becomes one element for each of its items.
+
+    None becomes an empty value: that is how pyone shows one.
+    """
     return f"<TEMPLATE>{_children(attributes)}</TEMPLATE>"
 
 
@@ -36,7 +39,8 @@ def _element(name: str, value: Value) -> str:
         return f"<{name}>{_children(value)}</{name}>"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "".join(_element(name, item) for item in value)
-    return f"<{name}><![CDATA[{_text(name, str(value))}]]></{name}>"
+    text = "" if value is None else str(value)
+    return f"<{name}><![CDATA[{_text(name, text)}]]></{name}>"
 
 
 def _text(name: str, text: str) -> str:

@@ -240,7 +240,9 @@ class OpenNebulaHook(ConnectedHook):
     def _template(self, name: str) -> tuple[int, dict[str, str]]:
         pool = self._one.templatepool.info(_VISIBLE, *_ALL_IDS).VMTEMPLATE
         template = self._one.template.info(self._id_of("VM template", name, pool))
-        return int(template.ID), dict(template.TEMPLATE.get("CONTEXT") or {})
+        # pyone shows an empty value as None
+        context = {k: v or "" for k, v in (template.TEMPLATE.get("CONTEXT") or {}).items()}
+        return int(template.ID), context
 
     def _network_ids(self, names: tuple[str, ...]) -> tuple[int, ...]:
         if not names:

@@ -65,8 +65,10 @@ class AuditOperator(BaseOperator):
         params, now = context["params"], datetime.fromtimestamp(time.time(), UTC)
         services, memory = known_services(), AuditMemoryHook().read()
         facts = look_at_fleet(services.values())
-        lost = memory.lost if only is not None else frozenset()
-        views = view_services(services.values(), facts, now, memory.known, lost)
+        lost, missed = memory.lost, memory.missed
+        if only is None:  # who missed them was another run: a rollout may have done it since
+            lost, missed = frozenset[str](), lost | missed
+        views = view_services(services.values(), facts, now, memory.known, lost, missed)
         findings = [f for f in find(views, facts) if only is None or f.key in only]
         busy = _busy(findings)
         grace, chosen = timedelta(minutes=params["grace"]), params["services"] or services

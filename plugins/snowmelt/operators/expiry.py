@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from include.catalogue.model import Service
 from include.catalogue.requests import Notifier, expired, is_ending
 from include.front_doors import rollout_dag
+from include.planner import see
 from include.traces import names_left
 from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.balancer import balancer_for
@@ -24,6 +25,7 @@ from snowmelt.identity import retirements
 from snowmelt.look import facts
 from snowmelt.operators.front_door import FollowRollout
 from snowmelt.operators.request import policy
+from snowmelt.ours import known_rollouts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -124,17 +126,17 @@ class RetireRequest(FollowRollout):
         if not expired([entry], datetime.now(UTC)):
             self.log.info("%s was kept longer meanwhile", self.service)
             return found
-        self._forget(entry)
+        self._forget(entry, context)
         GoodReleasesHook().forget(entry.name)
         self.log.info("%s %s", RequestsHook().remove(entry.name), entry.name)
         return found
 
-    def _forget(self, entry: Service) -> None:
+    def _forget(self, entry: Service, context: Context) -> None:
         """Clear the traces of VMs that OpenNebula ended while nobody was here to retire them."""
-        seen, nodes = facts(entry), PuppetDbHook(entry.connections.puppetdb).nodes()
-        if alive := [vm.name for vm in seen.vms if vm.phase != "done"]:
+        found, nodes = facts(entry), PuppetDbHook(entry.connections.puppetdb).nodes()
+        if alive := [vm.name for vm in see(entry, found).vms]:
             raise SnowmeltError(f"expired and still there: {', '.join(alive)}")
-        for name in names_left(entry, seen, nodes):
+        for name in names_left(entry, found, nodes, known_rollouts(entry.name, context)):
             if entry.balancer:
                 balancer = balancer_for(entry.connections.balancer)
                 balancer.remove_member(entry.balancer.pool, name, cut=True)

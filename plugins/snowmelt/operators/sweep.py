@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from include.facts import CloudVm
-from snowmelt.errors import Busy, SnowmeltError
+from include.planner import Facts, see
+from include.verdict import Outcome
+from snowmelt.errors import Busy, SnowmeltError, raise_all
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.identity import retirements
 from snowmelt.operators.base import deadline
@@ -39,7 +41,13 @@ class Sweep(RolloutOperator):
 
     def left(self) -> Sequence[CloudVm]:
         """Return those of them that OpenNebula still has."""
-        return [vm for vm in self.cloud.vm_states() if vm.name in self.doomed()]
+        return [vm for vm in self.ours() if vm.name in self.doomed()]
+
+    def ours(self) -> Sequence[CloudVm]:
+        """Return the service's VMs that carry our marks: anybody may choose a name like theirs."""
+        vms = self.cloud.vms_named(self.service.name, self.plan.scope)
+        marked = {vm.vm_id for vm in see(self.service, Facts(vms=vms)).vms}
+        return [vm for vm in vms if vm.vm_id in marked]
 
     def begin(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Take them out of the pool, then start terminating. One that is busy is asked again."""
@@ -70,10 +78,22 @@ class Sweep(RolloutOperator):
 
     def forget(self, context: Context) -> Any:
         """Remove what other systems know of the VMs, whose keys may be anywhere: revoke them."""
+        failed = list[SnowmeltError]()
         for name in self.doomed():
             fqdn = self.service.fqdn(name)
             for what, remove in retirements(self.service, fqdn, None, revoke=True):
-                self.log.info("%s %s of %s", remove(), what, fqdn)
+                self._remove(f"{what} of {fqdn}", remove, failed)
+        raise_all(failed)
+
+    def _remove(
+        self, what: str, remove: Callable[[], Outcome], failed: list[SnowmeltError]
+    ) -> None:
+        """One system that does not answer must not keep the others from forgetting the VM."""
+        try:
+            self.log.info("%s %s", remove(), what)
+        except SnowmeltError as error:
+            self.log.warning("%s stays: %s", what, error)
+            failed.append(error)
 
     def _terminate(self, vm: CloudVm) -> None:
         try:

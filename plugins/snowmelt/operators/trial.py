@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from include.facts import VmSpec
-from include.planner import parse_name
-from include.traces import traces
+from include.facts import CloudVm, VmSpec
+from include.planner import see
+from include.traces import names_left, traces
 from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.look import facts
 from snowmelt.operators.base import deadline
 from snowmelt.operators.sweep import Sweep
 from snowmelt.operators.vm import CreateVm
+from snowmelt.ours import rollouts_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,23 +39,35 @@ class CreateTrialVm(CreateVm):
 
 
 class RetireTrial(Sweep):
-    """Remove the trial VM and all that other systems know of it, however the trial ended."""
+    """Remove the trial VM and all that other systems know of it, however the trial ended.
+
+    And what earlier trials of this service left: there is one at a time. Audits do not know its
+    rollouts, as no trial is in the catalogue; the runs of this DAG tell which are ours.
+    """
+
+    names: Sequence[str] = ()
 
     def doomed(self) -> Sequence[str]:
-        return self._names
+        return self.names
 
-    @cached_property
-    def _names(self) -> list[str]:
-        """All that any system knows of trials of this service: there is one at a time."""
-        known = facts(self.service)
-        fqdns = [c.certname for c in known.certificates] + [a.fqdn for a in known.addresses]
-        names = {vm.name for vm in known.vms} | {fqdn.partition(".")[0] for fqdn in fqdns}
-        parsed = {name: parse_name(name) for name in names}
-        ours = {name for name, parts in parsed.items() if parts and parts[0] == self.service.name}
-        return sorted(ours | {vm.name for vm in self.plan.new})
+    def left(self) -> Sequence[CloudVm]:
+        return self.ours()
 
     def execute(self, context: Context) -> Any:
-        return self.begin(context)
+        return self.terminate(context)  # it is in no pool
+
+    def terminate(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        """Say anew what goes, as this may be another process, then terminate it."""
+        self.names = self._names(context)
+        return super().terminate(context, event)
+
+    def _names(self, context: Context) -> list[str]:
+        known = facts(self.service)
+        nodes = PuppetDbHook(self.connections.puppetdb).nodes()
+        rollouts = rollouts_of(context["ti"].dag_id, self.service.name, context)
+        new, before = ({vm.name for vm in vms} for vms in (self.plan.new, self.plan.leftovers))
+        ours = new | before | {*names_left(self.service, known, nodes, rollouts)}
+        return sorted(ours - {vm.name for vm in see(self.service, known).foreign})
 
     def forget(self, context: Context) -> Any:
         """Remove what is known of it, and look whether nothing is left."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from include.facts import Address, Certificate, CloudVm, Entry, Member, VmPhase
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BORN = NOW - timedelta(hours=10)
+LONG_DOWN = NOW - timedelta(hours=1)
 GRACE = timedelta(minutes=15)
 # rollout ids: of the VMs that live, of some that are gone
 ROLLOUT, GONE = "k3f7x2q", "q2w4e7r"
@@ -50,7 +52,6 @@ def service(name: str = "shop", **changes: Any) -> Service:
             "dns": {"zone": "lab.test"},
             "puppet": {"server": "puppet.lab.test", "role": name},
             "package": {"name": f"{name}-app"},
-            "health": {"port": 8080},
             "monitoring": {"template": "m"},
             "balancer": {"pool": name, "port": 8080},
             **changes,
@@ -134,10 +135,12 @@ class Fleet:
         )
 
     def lose(self, name: str) -> None:
-        """Let a VM vanish from OpenNebula; its member goes down. All else stays."""
+        """Let a VM vanish from OpenNebula; its member and its host go down. All else stays."""
         self.vms = [vm for vm in self.vms if vm.name != name]
         if member := self.members.get(name):
             self.join(name, member.address, "down")
+        host = self.hosts[f"{name}.lab.test"]
+        self.hosts[host.name] = replace(host, down_since=LONG_DOWN)
 
     def turn(self, name: str, phase: VmPhase) -> None:
         """Put a VM into another phase."""
@@ -183,9 +186,10 @@ class Fleet:
         grace: timedelta = GRACE,
         busy: frozenset[str] = frozenset(),
         known: frozenset[str] = KNOWN,
+        missed: frozenset[str] = frozenset(),
     ) -> tuple[Judged, ...]:
         """Audit it, where an audit *seen_for* ago had seen the same."""
-        findings = find(self.views(known), self.facts())
+        findings = find(self.views(known, missed), self.facts())
         first = (NOW - seen_for).timestamp()
         memory = Memory(seen={found.key: first for found in findings})
         return judge(findings, memory, now=NOW, grace=grace, busy=busy)
@@ -196,9 +200,11 @@ class Fleet:
         findings = find(views, self.facts())
         return brake(findings, views, busy=busy, max_down=max_down)
 
-    def views(self, known: frozenset[str] = KNOWN) -> dict[str, View]:
+    def views(
+        self, known: frozenset[str] = KNOWN, missed: frozenset[str] = frozenset()
+    ) -> dict[str, View]:
         """Return it sorted by service."""
-        return view_services(self.services, self.facts(), NOW, known)
+        return view_services(self.services, self.facts(), NOW, known, missed=missed)
 
 
 def _addresses(entries: set[tuple[str, str]]) -> list[Address]:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from include.audit import Lease, Monitored, as_table, heal
-from tests.include.audit.fleet import ROLLOUT, WORDS, Fleet
+from tests.include.audit.fleet import LONG_DOWN, ROLLOUT, WORDS, Fleet
 
 FOLDER = Path(__file__).parent / "golden"
 GONE = "shop-q2w4e7r-0"
@@ -53,7 +53,9 @@ def orphan_names() -> str:
 def orphan_in_monitoring() -> str:
     """Monitoring would page for a VM that is gone."""
     fleet = Fleet()
-    fleet.hosts[FQDN] = Monitored(name=FQDN, address="198.18.0.200", service="shop")
+    fleet.hosts[FQDN] = Monitored(
+        name=FQDN, address="198.18.0.200", service="shop", down_since=LONG_DOWN
+    )
     return _tell(fleet)
 
 
@@ -76,7 +78,7 @@ def all_that_is_left_of_one_vm() -> str:
     """In the order in which it goes: out of the pool first, the names last."""
     fleet = Fleet()
     fleet.know(GONE, "shop", "198.18.0.200")
-    fleet.join(GONE, "198.18.0.200", "down")
+    fleet.lose(GONE)
     return _tell(fleet)
 
 
@@ -194,6 +196,13 @@ def one_vm_vanished() -> str:
     return _tell(fleet)
 
 
+def one_vm_was_never_replaced() -> str:
+    """It vanished, its traces went, and the rollout that was to fill its slot failed."""
+    fleet = Fleet()
+    fleet.services[0] = fleet.services[0].model_copy(update={"replicas": 3})
+    return _tell(fleet, missed=frozenset({"shop-q2w4e7r-2"}))
+
+
 def no_vm_of_one_service_is_there() -> str:
     """Retired, or is it the account that lost its rights? A person says which."""
     fleet = Fleet()
@@ -272,13 +281,21 @@ def something_answers_where_no_vm_is() -> str:
     return _tell(fleet)
 
 
+def something_is_up_where_no_vm_is() -> str:
+    """Somebody gave the VM to another account: without a balancer only monitoring tells."""
+    fleet = Fleet()
+    fleet.vms = [vm for vm in fleet.vms if vm.name != f"worker-{ROLLOUT}-1"]
+    return _tell(fleet)
+
+
 def _tell(
     fleet: Fleet,
     *,
     seen_for: timedelta = timedelta(hours=1),
     busy: frozenset[str] = frozenset(),
+    missed: frozenset[str] = frozenset(),
 ) -> str:
-    judged = fleet.judged(seen_for=seen_for, busy=busy)
+    judged = fleet.judged(seen_for=seen_for, busy=busy, missed=missed)
     lines = [as_table(judged), ""]
     for service, params in heal(judged).items():
         chosen = {key: value for key, value in params.items() if key != "reason"}

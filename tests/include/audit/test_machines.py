@@ -35,6 +35,32 @@ def test_a_service_made_smaller_by_a_rollout_is_not_filled_up() -> None:
     assert fleet.judged() == ()
 
 
+MISSED = frozenset({f"shop-{ROLLOUT}-2"})
+
+
+def test_a_vm_that_was_never_replaced_is_told_until_something_fills_its_slot() -> None:
+    """Whether its healing failed or a run made the service smaller, nobody can tell any more."""
+    fleet = Fleet()
+    fleet.services[0] = fleet.services[0].model_copy(update={"replicas": 3})
+    (judged,) = fleet.judged(missed=MISSED)
+
+    assert (judged.finding.kind, judged.finding.act) == ("dead", "nothing")
+    assert "run rollout_shop with replace=none" in judged.why_not
+    fleet.add("shop", 2, rollout="q2w4e7r")
+    assert fleet.judged(missed=MISSED) == ()
+
+
+@pytest.mark.parametrize("how", ["made smaller", "retired", "gone"])
+def test_a_vm_that_the_catalogue_wants_no_more_is_forgotten(how: str) -> None:
+    fleet = Fleet()
+    wanted = {"made smaller": 2, "retired": 0, "gone": 3}[how]
+    fleet.services[0] = fleet.services[0].model_copy(update={"replicas": wanted})
+    if how == "gone":
+        fleet.services = fleet.services[1:]
+
+    assert not [each for each in fleet.judged(missed=MISSED) if each.finding.kind == "dead"]
+
+
 def test_a_vm_that_somebody_asked_for_is_not_missed_after_its_end() -> None:
     """OpenNebula ended it by itself; what is left of it goes."""
     fleet = Fleet(vms_each=1)

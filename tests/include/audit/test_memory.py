@@ -51,16 +51,28 @@ def test_a_rollout_is_known_for_as_long_as_something_of_it_is_left() -> None:
     assert remember(memory, [left], [], NOW).known == {"shop-k3f7x2q"}
 
 
+LOST = replace(NODE, kind="dead", name="shop-k3f7x2q-1", act="rollout")
+
+
 def test_vms_that_are_missed_are_remembered_until_the_next_audit() -> None:
-    memory = remember(Memory(), [replace(NODE, kind="dead", name="shop-k3f7x2q-1")], [], NOW)
+    memory = remember(Memory(), [LOST], [], NOW)
 
     assert memory.lost == {"shop-k3f7x2q-1"}
     assert remember(memory, [], [], NOW).lost == frozenset()
 
 
+def test_a_vm_that_was_never_replaced_is_remembered_for_as_long_as_it_is_found() -> None:
+    """But not as what the last audit missed, which is healed."""
+    memory = remember(Memory(), [replace(LOST, act="nothing")], [], NOW)
+
+    assert memory.lost == frozenset()
+    assert memory.missed == {"shop-k3f7x2q-1"}
+    assert remember(memory, [], [], NOW).missed == frozenset()
+
+
 def test_it_survives_as_json() -> None:
-    lost = replace(NODE, kind="dead", name="shop-k3f7x2q-1")
-    memory = remember(Memory(), [NODE, lost], ["shop-k3f7x2q"], NOW)
+    missed = replace(LOST, name="shop-k3f7x2q-2", act="nothing")
+    memory = remember(Memory(), [NODE, LOST, missed], ["shop-k3f7x2q"], NOW)
 
     assert Memory.from_json(json.loads(json.dumps(memory.to_json()))) == memory
 

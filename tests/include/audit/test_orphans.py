@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from include.audit import Monitored
-from tests.include.audit.fleet import KNOWN, ROLLOUT, WORDS, Fleet
+from tests.include.audit.fleet import KNOWN, LONG_DOWN, ROLLOUT, WORDS, Fleet
 
 ROLLOUT_OF_A_WORD = f"shop-{WORDS[1]}"
 FQDN = f"{ROLLOUT_OF_A_WORD}-0.lab.test"
@@ -46,9 +48,30 @@ def test_it_is_ours_when_monitoring_has_our_mark_on_one_of_its_vms() -> None:
     fleet = Fleet()
     other = f"{ROLLOUT_OF_A_WORD}-1.lab.test"
     fleet.nodes |= {FQDN, other}
-    fleet.hosts[FQDN] = Monitored(name=FQDN, address="198.18.0.9", service="shop")
+    fleet.hosts[FQDN] = Monitored(
+        name=FQDN, address="198.18.0.9", service="shop", down_since=LONG_DOWN
+    )
 
     assert safe(fleet) == [f"host {FQDN}", f"node {FQDN}", f"node {other}"]
+
+
+def test_a_vm_that_monitoring_finds_up_keeps_all_that_it_has() -> None:
+    """It changed hands (`onevm chown`); there is no balancer to tell that it lives."""
+    fleet = Fleet()
+    fleet.vms = [vm for vm in fleet.vms if vm.name != f"worker-{ROLLOUT}-1"]
+
+    assert safe(fleet, KNOWN) == []
+    fleet.lose(f"worker-{ROLLOUT}-1")
+    assert f"host worker-{ROLLOUT}-1.lab.test" in safe(fleet, KNOWN)
+
+
+def test_a_host_that_is_up_at_an_address_which_another_vm_has_by_now_goes() -> None:
+    fleet = Fleet()
+    fleet.lose(f"worker-{ROLLOUT}-1")
+    host = fleet.hosts[f"worker-{ROLLOUT}-1.lab.test"]
+    fleet.hosts[host.name] = replace(host, address=fleet.vms[0].addresses[0], down_since=None)
+
+    assert f"host {host.name}" in safe(fleet, KNOWN)
 
 
 def test_where_all_vms_of_a_service_are_missing_nothing_of_them_goes() -> None:

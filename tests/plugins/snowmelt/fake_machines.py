@@ -77,8 +77,8 @@ class Fake:
 class FakeOpenNebula(Fake):
     @verb
     def vms(self, service: str | None = None) -> tuple[CloudVm, ...]:
-        there = [v for v in self._pool() if service in (None, v.spec.service)]
-        return tuple(self.world.shown(vm, extended=True) for vm in there)
+        there = (self.world.shown(vm, extended=True) for vm in self._pool())
+        return tuple(vm for vm in there if service in (None, service_of(vm)))
 
     @verb
     def vms_named(self, service: str, scope: Scope = EVERY_VM) -> tuple[CloudVm, ...]:

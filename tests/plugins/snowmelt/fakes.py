@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,6 +15,7 @@ from include.facts import Address, CheckResult, Entry, HostHealth, Member
 from include.inventory import Monitored
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing
+from snowmelt.hooks.monitoring import Variables
 from tests.plugins.snowmelt.fake_airflow import FakeDagRuns, FakeGoodReleases
 from tests.plugins.snowmelt.fake_fleet import FakeFleetRuns
 from tests.plugins.snowmelt.fake_images import FakeImages
@@ -148,7 +149,8 @@ class FakeBalancer(Fake):
         draining = member.admin == "drain"
         busy = not draining or now < member.drained_at + self.world.session_s
         sessions = 3 if member.up_at is not None and busy else 0
-        state = "drain" if draining else self._health(member)
+        # as HAProxy shows it: of a member that fails its check nobody sees that it is drained
+        state = "drain" if draining and member.up_at is not None else self._health(member)
         requests = int(up_for * REQUESTS_PER_S)
         return Member(
             pool=pool,
@@ -212,9 +214,7 @@ class FakeFirewall(Fake):
 
 class FakeMonitoring(Fake):
     @verb
-    def ensure_host(
-        self, name: str, address: str, template: str, variables: Mapping[str, str]
-    ) -> Outcome:
+    def ensure_host(self, name: str, address: str, template: str, variables: Variables) -> Outcome:
         wanted = FakeHost(address=address, template=template, variables=dict(variables))
         if seen := self.world.hosts.get(name):
             if (seen.address, seen.variables) != (address, wanted.variables):
@@ -243,8 +243,8 @@ class FakeMonitoring(Fake):
             Monitored(
                 name=n,
                 address=h.address,
-                service=h.variables["snowmelt_service"],
-                down_since=h.down_since,
+                service=str(h.variables["snowmelt_service"]),
+                down_since=h.down_since or self._gone_since(h),
             )
             for n, h in self.world.hosts.items()
             if "snowmelt_service" in h.variables
@@ -256,6 +256,12 @@ class FakeMonitoring(Fake):
             return Outcome.UNCHANGED
         self.tell(f"unmonitor {name}")
         return Outcome.REMOVED
+
+    def _gone_since(self, host: FakeHost) -> datetime | None:
+        """A host whose VM has ended is down, for an hour already."""
+        if any(vm.address == host.address for vm in self.world.vms.values() if vm.phase != "done"):
+            return None
+        return datetime.fromtimestamp(self.world.clock.now - 3600, UTC)
 
     def _shown(self, name: str, host: FakeHost) -> HostHealth:
         well = "ok" if self.world.well(host.address) else "critical"

@@ -15,7 +15,7 @@ from include.inventory import Monitored
 from include.verdict import Outcome
 from snowmelt.errors import Conflict, Missing, NotAllowed, SnowmeltError, Unreachable
 from snowmelt.hooks.icinga2 import Icinga2Hook, error_for
-from snowmelt.hooks.monitoring import monitoring_for
+from snowmelt.hooks.monitoring import Variables, monitoring_for
 from tests.plugins.snowmelt.hooks.conftest import Connect
 from tests.plugins.snowmelt.hooks.servers import free_port, listens, program, running, until
 from tests.plugins.snowmelt.hooks.tls import Authority
@@ -150,6 +150,16 @@ def test_monitoring_twice_changes_nothing(hook: Icinga2Hook, name: str) -> None:
     hook.ensure_host(name, "127.0.0.1", "snowmelt-vm", VARIABLES)
 
     assert hook.ensure_host(name, "127.0.0.1", "snowmelt-vm", VARIABLES) is Outcome.UNCHANGED
+
+
+def test_a_variable_keeps_its_type(hook: Icinga2Hook, name: str) -> None:
+    """The text "False" would be true in an apply rule, and the text "9" not equal to 9."""
+    variables: Variables = {**VARIABLES, "broken": False, "http_port": 9, "share": 0.5}
+    hook.ensure_host(name, "127.0.0.1", "snowmelt-vm", variables)
+
+    assert hook.ensure_host(name, "127.0.0.1", "snowmelt-vm", variables) is Outcome.UNCHANGED
+    with pytest.raises(Conflict, match="broken"):
+        hook.ensure_host(name, "127.0.0.1", "snowmelt-vm", {**variables, "broken": "False"})
 
 
 def test_another_try_that_was_faster_is_no_error(

@@ -29,6 +29,13 @@ def test_a_list_becomes_one_element_each() -> None:
     assert [nic.findtext("NETWORK_ID") for nic in ET.XML(text)] == ["1", "2"]
 
 
+def test_an_empty_value_is_written_as_one() -> None:
+    """pyone shows it as None."""
+    parsed = ET.XML(template_xml({"CONTEXT": {"PASSWORD": None}, "SIZE": ""}))
+
+    assert (parsed.findtext("CONTEXT/PASSWORD"), parsed.findtext("SIZE")) == ("", "")
+
+
 @pytest.mark.parametrize("value", ["a]]>b", "bell\x07", "nul\x00"])
 def test_what_xml_cannot_carry_is_refused(value: str) -> None:
     """The message names the attribute and not the value, which may be a secret."""

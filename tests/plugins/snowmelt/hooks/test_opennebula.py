@@ -205,6 +205,23 @@ def test_a_new_vm_is_made_on_hold_and_then_released(
     assert (template_id, name, hold) == (0, NAME, True)
 
 
+def test_an_empty_value_of_the_template_stays_empty(
+    one: FakeOne, cloud: FakeCloud, cloud_hook: OpenNebulaHook
+) -> None:
+    """PASSWORD="" in its CONTEXT: the text "None" would be everybody's password."""
+    template = recorded("templates_02-info").replace(
+        b"&lt;TOKEN&gt;", b"&lt;PASSWORD/&gt;&lt;TOKEN&gt;"
+    )
+    one.answers["template.info"] = template
+    vm, _ = cloud_hook.ensure_vm(SPEC)
+
+    context = cloud.vms[vm.vm_id].find("TEMPLATE/CONTEXT")
+    assert context is not None
+    assert context.findtext("PASSWORD") == ""
+    assert context.findtext("TOKEN") == "YES"
+    assert "None" not in one.called("template.instantiate")[0][4]
+
+
 def test_no_text_of_a_spec_shows_the_token() -> None:
     """Airflow logs arguments and errors."""
     assert "not-for-logs" not in repr(SPEC)

@@ -313,6 +313,16 @@ def test_new_disks_change_nothing_else_in_the_template(
     assert len(one.called("template.update")) == 1
 
 
+def test_an_empty_value_of_a_disk_stays_empty(hook: OpenNebulaImagesHook, store: Store) -> None:
+    """SIZE="" in the template: the text "None" is no size."""
+    ElementTree.SubElement(_at(store.template, "TEMPLATE/DISK"), "SIZE")
+    (disk,) = hook._disks(TEMPLATE)
+    assert disk["SIZE"] == ""
+
+    hook.ensure_disks(TEMPLATE, [{**disk, "IMAGE": "debian-12-2"}], instead_of=[disk])
+    assert "None" not in _text(store.template)
+
+
 def disks_of(hook: OpenNebulaImagesHook) -> tuple[Disk, ...]:
     """Return the disks of the template that the tests update."""
     return next(t.disks for t in hook.templates() if t.template_id == TEMPLATE)

@@ -137,6 +137,19 @@ def test_a_revoked_certificate_is_told(world: FakeWorld) -> None:
         run(task)
 
 
+def test_a_ca_that_signs_by_itself_is_refused(world: FakeWorld, deferrable: bool) -> None:
+    """Whoever asked first for the name has the certificate, and nobody saw a token."""
+    task = enrol(deferrable)
+    world.guests["1.0"] = Guest(asks=False)
+    world.requests.clear()
+    world.certificates[FQDN] = FakeCertificate(
+        state="signed", key="k", signed_at=world.clock.now, ttl_s=5 * 365 * 86400
+    )
+
+    with pytest.raises(Refused, match=r"set autosign = false in puppet\.conf"):
+        run(task)
+
+
 def test_a_release_that_does_not_install_is_told_with_puppets_words(
     world: FakeWorld, deferrable: bool
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,14 +13,16 @@ import yaml
 from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.audit import Memory
 from include.catalogue import service_names
 from include.last_good import Good
-from snowmelt.errors import Refused, SnowmeltError
+from include.planner import rollout_id
+from snowmelt.errors import Refused, SnowmeltError, Unreachable
 from snowmelt.hooks.requests import RequestsHook
 from snowmelt.operators.expiry import FindReminders, RemindOwner, RetireRequest, ReviewRequests
 from tests.plugins.snowmelt.asking import NOW, asked, kept, policy
-from tests.plugins.snowmelt.kit import OLD, killed_while_waiting, run, serving
-from tests.plugins.snowmelt.world import FakeHost, FakeRun, FakeWorld
+from tests.plugins.snowmelt.kit import OLD, Ti, killed_while_waiting, run, serving, spec
+from tests.plugins.snowmelt.world import FakeCertificate, FakeHost, FakeRun, FakeWorld
 
 __all__ = ["policy"]
 
@@ -30,8 +33,10 @@ def retiring(name: str = "shop") -> Any:
     return lambda: RetireRequest(task_id="t", service=name)
 
 
-def retire(name: str = "shop") -> Any:
-    return run(retiring(name), asked("expire_requests"))
+def retire(name: str = "shop", *rollouts: str) -> Any:
+    """Retire it, where Airflow still has these runs of its rollout."""
+    ti = Ti(dag_id="expire_requests", runs={f"rollout_{name}": list(rollouts)})
+    return run(retiring(name), asked("expire_requests", ti=ti))
 
 
 def review(end_now: str | None = None) -> list[str]:
@@ -185,6 +190,45 @@ def test_what_has_ended_leaves_no_trace(world: FakeWorld) -> None:
     assert not any((world.names, world.nodes, world.pools["shop"], world.good, service_names()))
     assert {c.state for c in world.certificates.values()} <= {"revoked"}
     assert world.hosts == {"shop-by-hand.lab.test": theirs}
+
+
+def gone(world: FakeWorld, name: str = f"shop-{OLD}-0") -> None:
+    """Let the VM of something that has ended be terminated by OpenNebula itself."""
+    kept("shop", NOW - timedelta(hours=1))
+    serving(world, name).phase = "done"
+    world.new_runs_end_s = 10.0
+
+
+def test_what_people_gave_a_name_like_that_of_a_vm_stays(world: FakeWorld) -> None:
+    """The word "testing" reads like a rollout; a VM of that name does not keep the entry either."""
+    gone(world)
+    name, fqdn = "shop-testing-0", "shop-testing-0.lab.test"
+    world.names[fqdn] = ("198.18.0.81", 60)
+    world.certificates[fqdn] = FakeCertificate(state="signed", key="k", signed_at=0, ttl_s=9)
+    world.hosts[fqdn] = FakeHost(address="198.18.0.81", template="m", variables={}, checked=True)
+    theirs = world.add_vm(replace(spec(name, "1.0"), service="", fqdn=""), phase="running")
+    retire()
+
+    assert [*world.names, *world.certificates, *world.hosts] == [fqdn] * 3
+    assert theirs.phase == "running"
+    assert service_names() == ()
+
+
+@pytest.mark.parametrize("told_by", ["an audit", "Airflow"])
+def test_whose_it_is_is_still_known_when_a_try_broke_off(world: FakeWorld, told_by: str) -> None:
+    """The mark in monitoring goes first, and what comes after it may fail."""
+    rollout = rollout_id("rollout_shop", "manual__7")
+    gone(world, f"shop-{rollout}-0")
+    if told_by == "an audit":
+        world.audits.append(Memory(rollouts={f"shop-{rollout}": world.clock.now}))
+    runs = ["manual__7"] if told_by == "Airflow" else []
+    world.fail("remove_certificate", Unreachable("the CA is away"))
+    with pytest.raises(Unreachable):
+        retire("shop", *runs)
+    assert not world.hosts
+    retire("shop", *runs)
+
+    assert not any((world.names, world.nodes, world.certificates))
 
 
 def test_what_is_still_there_keeps_its_entry(world: FakeWorld) -> None:

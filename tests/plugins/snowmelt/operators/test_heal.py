@@ -12,7 +12,7 @@ from include.catalogue import Service
 from snowmelt.errors import Refused
 from snowmelt.operators.audit import Brake
 from tests.plugins.snowmelt.auditing import FIRST, SECOND, asked, audit, catalogue, heal, repair
-from tests.plugins.snowmelt.kit import planned, service, spec, two_old
+from tests.plugins.snowmelt.kit import planned, service, serving, spec, two_old
 from tests.plugins.snowmelt.world import FakeRun, FakeWorld
 
 __all__ = ["catalogue"]
@@ -129,16 +129,25 @@ def test_a_vm_that_vanished_is_replaced_when_nothing_is_left_of_it_to_see(world:
     assert heal(found) == ["rollout_shop"]
 
 
-def test_a_slot_that_stays_empty_is_told_by_what_is_left_alone(world: FakeWorld) -> None:
-    """A later audit takes it for what a rollout made smaller."""
+def test_a_slot_that_no_healing_filled_is_told_and_left_to_a_person(world: FakeWorld) -> None:
+    """To a later audit it looks as after a rollout that made the service smaller."""
     two_old(world)
     world.vms[1].phase = "done"
     found = audit()
     repair()
-    audit()
+    for _ in range(3):
+        world.clock.pass_s(3600)
+        (told,) = audit()["findings"]
+        assert (told["vm"], told["safe"]) == (SECOND, False)
+    assert "run rollout_shop with replace=none" in told["why_not"]
+    assert told["seen_for_s"] == 3 * 3600
 
     with pytest.raises(AirflowSkipException):
         heal(found)
+    serving(world, "shop-q2w4e7r-1")
+    assert audit()["findings"] == []
+    world.vms[2].phase = "done"
+    assert SECOND not in {each["vm"] for each in audit()["findings"]}
 
 
 def test_nothing_is_healed_when_the_brake_would_ask_by_now(world: FakeWorld) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from snowmelt.errors import Busy, Refused, SnowmeltError, Unreachable
+from snowmelt.errors import Busy, Conflict, Refused, SnowmeltError, Unreachable
 from snowmelt.operators.identity import RetireIdentity
 from snowmelt.operators.roll_back import RollBack
 from snowmelt.operators.sweep import ClearLeftovers
@@ -159,6 +160,16 @@ def test_the_new_vms_serve_on_while_the_old_ones_cannot(world: FakeWorld, deferr
     assert [m.admin for m in new] == ["ready", "ready"]
 
 
+def test_old_vms_that_fail_their_check_at_that_moment_are_undrained(world: FakeWorld) -> None:
+    """The new ones serve no more either: once the blip is over, somebody has to."""
+    rollout = failed_run(world, drained=True)
+    world.members_checked = False
+    undo(rollout)
+    world.members_checked = True
+
+    assert as_before(world)
+
+
 def test_an_old_vm_that_had_left_the_pool_gets_time_to_come_back(world: FakeWorld) -> None:
     rollout = failed_run(world)
     del world.pools["shop"][f"shop-{OLD}-0"]
@@ -272,11 +283,42 @@ def test_where_nothing_before_it_failed_it_is_skipped(
     assert world.everything() == before
 
 
+def test_a_system_that_does_not_answer_keeps_no_other_from_forgetting_the_vms(
+    world: FakeWorld,
+) -> None:
+    rollout = failed_run(world)
+    world.fail("remove_certificate", Unreachable("the CA is away"), times=2)
+    with pytest.raises(SnowmeltError, match="the CA is away; the CA is away") as told:
+        undo(rollout)
+
+    assert not isinstance(told.value, Refused)
+    assert not [n for n in (*world.hosts, *world.names, *world.nodes) if NEW in n]
+    undo(rollout)
+    assert as_before(world)
+
+
+def test_what_every_system_refuses_for_good_is_not_tried_again(world: FakeWorld) -> None:
+    rollout = failed_run(world)
+    world.fail("remove_address", Conflict("not yours"), times=2)
+
+    with pytest.raises(Refused, match="not yours"):
+        undo(rollout)
+
+
+def test_a_vm_of_somebody_under_the_name_of_a_new_one_is_not_terminated(world: FakeWorld) -> None:
+    rollout = failed_run(world)
+    theirs = replace(spec(f"shop-{NEW}-0", "1.1"), service="", fqdn="")
+    world.add_vm(theirs, phase="running")
+    undo(rollout)
+
+    assert [vm.phase for vm in world.vms.values()] == [*["running"] * 2, *["done"] * 2, "running"]
+
+
 @pytest.mark.parametrize("verb", ["undrain", "drain", "remove_member", "remove_certificate"])
 def test_it_goes_on_where_a_try_broke_off(world: FakeWorld, verb: str) -> None:
     rollout = failed_run(world, drained=True)
     world.lose_answer(verb, Unreachable("no answer"))
-    with pytest.raises(Unreachable):
+    with pytest.raises(SnowmeltError, match="no answer"):
         undo(rollout)
     undo(rollout)
 

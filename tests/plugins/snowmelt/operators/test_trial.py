@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from include.image_facts import Disk
+from include.planner import rollout_id
 from include.trial import trial_plan, trial_service
 from snowmelt.errors import SnowmeltError
 from snowmelt.look import look
@@ -17,16 +19,20 @@ from tests.plugins.snowmelt.fake_images import add_image, add_template, images_o
 from tests.plugins.snowmelt.kit import (
     NEW,
     OLD,
+    Ti,
+    context,
     killed_while_waiting,
     planned,
     run,
     service,
     serving,
+    spec,
     two_old,
 )
-from tests.plugins.snowmelt.world import FakeWorld, Guest
+from tests.plugins.snowmelt.world import FakeCertificate, FakeVm, FakeWorld, Guest
 
 NAME = f"shop-trial-{NEW}-0"
+CRASHED = rollout_id("refresh_image", "crashed")
 DISKS: list[Disk] = [{"IMAGE": "debian-12-2", "SIZE": "900"}]
 
 
@@ -56,7 +62,16 @@ def enrols(of: dict[str, Any]) -> None:
 
 
 def retire(of: dict[str, Any]) -> None:
-    run(lambda: RetireTrial(task_id="t", rollout=of))
+    """Retire it, where Airflow still has the run of a trial that crashed."""
+    ti = Ti(dag_id="refresh_image", runs={"refresh_image": ["crashed"]})
+    run(lambda: RetireTrial(task_id="t", rollout=of), context(ti))
+
+
+def by_hand(world: FakeWorld, name: str) -> FakeVm:
+    """Let somebody make a VM of that name, without Puppet."""
+    vm = world.add_vm(replace(spec(name, "1.0"), service="", fqdn=""), phase="running")
+    vm.asked = True
+    return vm
 
 
 @pytest.fixture(autouse=True)
@@ -147,13 +162,38 @@ def test_what_a_crashed_trial_left_goes_with_the_next(world: FakeWorld) -> None:
 
 
 def test_what_is_left_of_a_trial_whose_vm_is_gone_goes_too(world: FakeWorld) -> None:
-    crashed = trial(rollout="ccccccc")
+    crashed = trial(rollout=CRASHED)
     made = boots(crashed)
     enrols(crashed)
     world.vms[made["vm_id"]].phase = "done"
     retire(trial())
 
     assert not any((world.names, world.certificates, world.nodes))
+
+
+def test_what_people_gave_a_name_like_that_of_a_trial_stays(world: FakeWorld) -> None:
+    """The word "testing" reads like a rollout."""
+    vm, fqdn = by_hand(world, "shop-trial-testing-0"), "shop-trial-testing-1.lab.test"
+    world.names["shop-trial-testing-0.lab.test"] = (vm.address, 60)
+    world.names[fqdn] = ("198.18.0.81", 60)
+    world.certificates[fqdn] = FakeCertificate(state="signed", key="k", signed_at=0, ttl_s=9)
+    world.nodes.add(fqdn)
+    before = world.everything()
+    retire(trial())
+
+    assert world.everything() == before
+
+
+def test_a_vm_of_somebody_under_the_name_of_the_trial_keeps_it(world: FakeWorld) -> None:
+    """Ours goes by its id."""
+    of = trial()
+    ours = boots(of)
+    theirs = by_hand(world, NAME)
+    retire(of)
+
+    assert world.vms[ours["vm_id"]].phase == "done"
+    assert theirs.phase == "running"
+    assert f"{NAME}.lab.test" in world.names
 
 
 def test_trials_of_other_services_are_left_alone(world: FakeWorld) -> None:
