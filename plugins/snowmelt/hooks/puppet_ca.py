@@ -126,13 +126,22 @@ class PuppetCaHook(RestHook):
             return Outcome.UNCHANGED
         path = f"/certificate_status/{certname}"
         if revoke and seen.state == "signed":
-            self._ask("PUT", path, body={"desired_state": "revoked"})
+            self._revoke(certname)
         answer = self._ask("DELETE", path, found=(200, 204, 404))
         return Outcome.UNCHANGED if answer.status_code == 404 else Outcome.REMOVED
 
     def revocation_lists(self) -> tuple[RevocationList, ...]:
         """Return the measures of the CA's revocation list, and of those above it in the chain."""
         return parse_revocation_lists(self._ask("GET", "/certificate_revocation_list/ca").content)
+
+    def _revoke(self, certname: str) -> None:
+        try:
+            self._ask("PUT", f"/certificate_status/{certname}", body={"desired_state": "revoked"})
+        except (Missing, Conflict):
+            seen = self.certificate(certname)
+            if seen is not None and seen.state == "signed":
+                raise  # the CA does not want to revoke it
+            # another try of the same task was faster: what it left is still to be deleted
 
     def _sign_once(self, certname: str, ttl_s: int) -> Outcome:
         seen = self.certificate(certname)

@@ -24,6 +24,7 @@ class EnrolInPuppet(StepOperator):
     operator_extra_links = (PuppetReportLink(),)
 
     def execute(self, context: Context) -> Any:
+        self.must_be_there()
         return self.wait(
             context,
             CertificateAskedTrigger(

@@ -25,6 +25,7 @@ class MonitorVm(NewVmOperator):
     operator_extra_links = (MonitoringLink(),)
 
     def execute(self, context: Context) -> Any:
+        self.must_be_there(self.address)
         self._let_in()
         wanted = self.service.monitoring
         if wanted is None:

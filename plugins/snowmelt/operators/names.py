@@ -18,6 +18,7 @@ class PublishDns(NewVmOperator):
     """
 
     def execute(self, context: Context) -> Any:
+        self.must_be_there(self.address)
         dns = NameServerHook(self.connections.nameserver)
         ttl = int(self.service.dns.ttl.total_seconds())
         outcome = dns.ensure_address(self.vm["fqdn"], self.address, ttl)

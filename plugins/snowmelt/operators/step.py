@@ -71,6 +71,19 @@ class StepOperator(RolloutOperator):
         if verdict.status != "done":
             raise (Refused if verdict.status == "failed" else Busy)(verdict.detail)
 
+    def must_be_there(self, address: str | None = None) -> None:
+        """Go on only if OpenNebula has the new VM, at *address* where one is given; else `Refused`.
+
+        A step that somebody clears by itself may come after the way back.
+        """
+        there = self.cloud.find(self.vm["name"], self.plan.scope)
+        found = [vm for vm in there if vm.phase != "stopping"]
+        if not any(address is None or address in vm.addresses for vm in found):
+            raise Refused(
+                f"{self.vm['name']} is gone: its rollout was rolled back, or somebody ended it."
+                " Clear the whole run, or start another."
+            )
+
 
 class NewVmOperator(StepOperator):
     """A step for a VM that `create_vm` made: `made` is what that returned."""

@@ -10,7 +10,15 @@ from include.facts import Scope
 from include.planner import Plan
 from include.planner.condition import serves
 from snowmelt.errors import Unreachable
-from snowmelt.look import facts, look, look_at_one, look_at_pool, look_at_traffic, look_back
+from snowmelt.look import (
+    facts,
+    look,
+    look_at_one,
+    look_at_pool,
+    look_at_traffic,
+    look_back,
+    look_for_way_back,
+)
 from tests.plugins.snowmelt.kit import NEW, OLD, planned, service, serving, spec, two_old
 from tests.plugins.snowmelt.world import FakeWorld
 
@@ -79,6 +87,17 @@ def test_without_a_balancer_all_systems_say_who_serves(world: FakeWorld) -> None
 
     assert look_at_traffic(bare) == look(bare)
     assert serves(bare, look_at_traffic(bare).vms[0])
+
+
+def test_the_way_back_asks_nobody_that_it_does_not_need(world: FakeWorld) -> None:
+    """Drained old VMs must not wait for monitoring or a name server."""
+    serving(world, NAME)
+    world.calls.clear()
+    (vm,) = look_for_way_back(service(**GUARDED)).vms
+
+    assert world.calls == {"vms_named": 1, "certificate": 1, "members": 1}
+    assert vm.enrolled
+    assert vm.member
 
 
 def test_what_comes_after_the_plan_costs_what_the_service_is(world: FakeWorld) -> None:

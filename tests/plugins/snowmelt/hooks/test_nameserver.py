@@ -174,6 +174,45 @@ def _absolute(fqdn: str) -> Any:
     return dns.name.from_text(fqdn)
 
 
+def test_another_try_that_removed_it_first_is_no_error(
+    server: Server, hook: NameServerHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was taken for dead goes on beside its second try."""
+    hook.ensure_address(NAME, "198.18.0.101", 30)
+    send = hook._send
+
+    def slower(update: Any, what: str) -> None:
+        server.hook().remove_address(NAME, "198.18.0.101")
+        send(update, what)
+
+    monkeypatch.setattr(hook, "_send", slower)
+
+    assert hook.remove_address(NAME, "198.18.0.101") is Outcome.UNCHANGED
+    assert hook.lookup(NAME) == ()
+
+
+def test_an_address_that_somebody_adds_meanwhile_is_told_and_nothing_removed(
+    server: Server, hook: NameServerHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands there is not what was looked at."""
+    hook.ensure_address(NAME, "198.18.0.101", 30)
+    send = hook._send
+
+    def slower(update: Any, what: str) -> None:
+        if " A " in what:
+            other = server.hook()
+            by_hand = other._update(_absolute(NAME))
+            by_hand.add(_absolute(NAME), 30, "A", "198.18.0.102")
+            other._send(by_hand, "add by hand")
+        send(update, what)
+
+    monkeypatch.setattr(hook, "_send", slower)
+
+    with pytest.raises(Conflict, match="NXRRSET"):
+        hook.remove_address(NAME, "198.18.0.101")
+    assert hook.lookup(NAME) == ("198.18.0.101", "198.18.0.102")
+
+
 def test_removing_leaves_what_is_somebody_elses(hook: NameServerHook) -> None:
     """The address has been given to another VM meanwhile."""
     hook.ensure_address("other.lab.test", "198.18.0.101", 30)

@@ -60,6 +60,8 @@ class Ca:
         self.certificate: bytes | None = None
         self.revoked = False
         self.before_sign: Callable[[], None] = lambda: None
+        self.before_revoke: Callable[[], None] = lambda: None
+        self.no_revocation: tuple[int, bytes] = (409, b"Cannot revoke certificate")
         self.refusal: tuple[int, bytes] | None = None
 
     def __call__(self, request: Request) -> tuple[int, bytes]:
@@ -69,8 +71,8 @@ class Ca:
         if request.method == "PUT":
             return self._put(json.loads(request.body))
         if request.method == "DELETE":
-            self.request = self.certificate = None
-            return 204, b""
+            there, self.request, self.certificate = self._there(), None, None
+            return (204, b"") if there else (404, b"")
         answers: dict[str, Callable[[], tuple[int, bytes]]] = {
             "certificate_status": self._certificate_status,
             "certificate_statuses": self._certificate_statuses,
@@ -102,6 +104,9 @@ class Ca:
 
     def _put(self, body: dict[str, str]) -> tuple[int, bytes]:
         if body["desired_state"] == "revoked":
+            self.before_revoke()
+            if self.certificate is None or self.revoked:
+                return self.no_revocation
             self.revoked = True
             return 204, b""
         self.before_sign()
@@ -263,6 +268,49 @@ def test_nothing_of_a_removed_name_is_left(hook: PuppetCaHook, ca: Ca, revoke: b
     assert hook.remove_certificate(FQDN, revoke) is Outcome.REMOVED
     assert hook.certificate(FQDN) is None
     assert ca.revoked is revoke
+
+
+@pytest.mark.parametrize("status", [404, 409])
+def test_another_try_that_removed_it_first_is_no_error(
+    hook: PuppetCaHook, ca: Ca, status: int
+) -> None:
+    """A worker that was taken for dead goes on beside its second try."""
+    ca.request, ca.no_revocation = make_request(), (status, b"no such certificate")
+    hook.sign(FQDN, 3600)
+
+    def faster() -> None:
+        ca.certificate = None
+
+    ca.before_revoke = faster
+
+    assert hook.remove_certificate(FQDN, revoke=True) is Outcome.UNCHANGED
+
+
+def test_what_another_try_has_only_revoked_yet_is_deleted(hook: PuppetCaHook, ca: Ca) -> None:
+    """It may have ended there."""
+    ca.request = make_request()
+    hook.sign(FQDN, 3600)
+
+    def faster() -> None:
+        ca.revoked = True
+
+    ca.before_revoke = faster
+
+    assert hook.remove_certificate(FQDN, revoke=True) is Outcome.REMOVED
+    assert ca.certificate is None
+
+
+def test_a_ca_that_does_not_revoke_is_told_and_keeps_the_certificate(
+    hook: PuppetCaHook, ca: Ca, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that may be anywhere has to be on the list before its certificate is forgotten."""
+    ca.request = make_request()
+    hook.sign(FQDN, 3600)
+    monkeypatch.setattr(ca, "_put", lambda body: (409, b"not now"))
+
+    with pytest.raises(Conflict, match="not now"):
+        hook.remove_certificate(FQDN, revoke=True)
+    assert ca.certificate is not None
 
 
 def test_a_waiting_request_is_removed_too(hook: PuppetCaHook, ca: Ca) -> None:

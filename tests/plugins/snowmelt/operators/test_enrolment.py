@@ -170,3 +170,14 @@ def test_the_ca_and_puppetdb_are_away_for_a_while(world: FakeWorld, deferrable: 
     run(task)
 
     assert world.certificates[FQDN].state == "signed"
+
+
+def test_a_vm_that_was_rolled_back_is_not_waited_for(world: FakeWorld, deferrable: bool) -> None:
+    """Somebody cleared this step alone."""
+    task = enrol(deferrable)
+    world.vms[0].phase = "done"
+    began = world.clock.now
+
+    with pytest.raises(Refused, match=f"shop-{NEW}-0 is gone: .* Clear the whole run"):
+        run(task)
+    assert world.clock.now == began

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from snowmelt.errors import Conflict, Missing, SnowmeltError, Unreachable
+from snowmelt.errors import Conflict, Missing, Refused, SnowmeltError, Unreachable
 from snowmelt.operators.monitoring import MonitorVm
 from tests.plugins.snowmelt.kit import (
     NEW,
@@ -18,6 +18,7 @@ from tests.plugins.snowmelt.kit import (
     run,
     service,
     serving,
+    spec,
     vm_of,
 )
 from tests.plugins.snowmelt.world import FakeWorld, Guest
@@ -90,7 +91,9 @@ def test_monitoring_is_away_for_a_while(world: FakeWorld) -> None:
 
 def test_a_service_that_is_not_monitored(world: FakeWorld) -> None:
     rollout = planned(service(monitoring=None, balancer=None))
-    run(lambda: MonitorVm(task_id="t", rollout=rollout, vm=vm_of(rollout, "new"), made={}))
+    vm = world.add_vm(spec(f"shop-{NEW}-0", "1.0"), phase="running")
+    made = {"vm_id": vm.vm_id, "address": vm.address}
+    run(lambda: MonitorVm(task_id="t", rollout=rollout, vm=vm_of(rollout, "new"), made=made))
 
     assert world.hosts == {}
     assert world.calls["hosts"] == world.calls["health"] == 0
@@ -152,3 +155,14 @@ def test_a_group_that_nobody_made_is_not_made(world: FakeWorld) -> None:
     with pytest.raises(Missing, match="db_vms"):
         run(guarded(world, "db_vms"))
     assert "db_vms" not in world.groups
+
+
+def test_nobody_is_let_in_to_a_vm_that_was_rolled_back(world: FakeWorld) -> None:
+    """Somebody cleared this step alone, and its address may be another VM's by now."""
+    task = guarded(world)
+    world.vms[0].phase = "done"
+
+    with pytest.raises(Refused, match=f"shop-{NEW}-0 is gone: .* Clear the whole run"):
+        run(task)
+    assert world.groups == {"web_vms": {}}
+    assert world.hosts == {}

@@ -246,6 +246,18 @@ def test_a_system_that_does_not_answer_just_now_is_asked_again(world: FakeWorld)
     assert as_before(world)
 
 
+@pytest.mark.parametrize("verb", ["health", "lookup"])
+def test_monitoring_and_name_server_have_no_say_in_the_way_back(
+    world: FakeWorld, verb: str
+) -> None:
+    """While they are away, old VMs do not stay drained."""
+    rollout = failed_run(world, drained=True)
+    world.fail(verb, Unreachable("connection refused"), times=1000)
+    undo(rollout)
+
+    assert as_before(world)
+
+
 def test_connections_that_close_a_moment_later(world: FakeWorld, deferrable: bool) -> None:
     rollout = failed_run(world)
     world.idle_connections = 1
