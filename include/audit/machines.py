@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from include.audit.finding import Finding
 from include.audit.orphans import answering
-from include.audit.view import View, marked, slot_of
+from include.audit.view import View, slot_of
 from include.facts import CloudVm
+from include.planner import marked
 
 DEAD = frozenset({"failed", "off", "unknown"})
 ON_ITS_WAY = frozenset({"pending", "starting", "stopping"})

@@ -10,7 +10,7 @@ from datetime import datetime
 from include.audit.facts import Monitored
 from include.catalogue.model import Service
 from include.facts import Certificate, CloudVm, Member
-from include.planner import VmName, parse_name
+from include.planner import VmName, marked, parse_name
 
 Addresses = dict[str, set[str]]
 
@@ -74,12 +74,6 @@ class View:
         member = self.members.get(vm.name)
         up = self.service.balancer is None or (member is not None and member.state == "up")
         return vm.phase == "running" and up
-
-
-def marked(service: Service, vm: CloudVm) -> bool:
-    """Say whether a VM of our name carries our marks; a guest cannot write its context."""
-    by_context = vm.context.get("SET_HOSTNAME") == service.fqdn(vm.name)
-    return by_context or vm.attributes.get("SNOWMELT_SERVICE") == service.name
 
 
 def slot_of(name: str) -> VmName:

@@ -16,7 +16,7 @@ from include.planner.guards import (
     may_start,
     too_early,
 )
-from include.planner.look import Facts, see
+from include.planner.look import Facts, marked, see
 from include.planner.model import Foreign, KeptVm, NewVm, OldVm, Pair, Plan, Seen, SeenVm, Wanted
 from include.planner.moves import Create, Drain, Join, Keep, Move, Retire, Undrain, Watch
 from include.planner.names import VmName, parse_name, rollout_id, vm_name
@@ -57,6 +57,7 @@ __all__ = [
     "Watch",
     "as_markdown",
     "blue_green",
+    "marked",
     "may_create",
     "may_drain",
     "may_join",

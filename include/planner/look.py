@@ -30,17 +30,19 @@ def see(service: Service, facts: Facts) -> Seen:
     named = [(vm, parse_name(vm.name)) for vm in facts.vms if vm.phase != "done"]
     ours = [(vm, name) for vm, name in named if name and name.service == service.name]
     return Seen(
-        vms=tuple(known.seen(vm, name) for vm, name in ours if _marked(service, vm)),
+        vms=tuple(known.seen(vm, name) for vm, name in ours if marked(service, vm)),
         foreign=(
-            *(_not_ours(service, facts, vm) for vm, _ in ours if not _marked(service, vm)),
+            *(_not_ours(service, facts, vm) for vm, _ in ours if not marked(service, vm)),
             *(_without_name(vm) for vm, name in named if name is None and _claims(service, vm)),
         ),
         unreadable=facts.unreadable,
     )
 
 
-def _marked(service: Service, vm: CloudVm) -> bool:
-    """A guest can overwrite its attributes through OneGate, but not its context: that decides.
+def marked(service: Service, vm: CloudVm) -> bool:
+    """Say whether a VM of our name carries our marks.
+
+    A guest can overwrite its attributes through OneGate, but not its context: that decides.
 
     Another Snowmelt in the same account may run a service of that name, in a zone of its own.
     """

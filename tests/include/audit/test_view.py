@@ -31,3 +31,15 @@ def test_only_our_vms_and_hosts_prove_whose_a_rollout_is() -> None:
     fleet.add_vm("desktop", "shop")
     fleet.know("worker-backup2-0", "blog", "198.18.0.9")
     assert rollouts(fleet.views()) == {f"shop-{ROLLOUT}", f"worker-{ROLLOUT}"}
+
+
+def test_a_vm_of_another_installation_is_foreign_whatever_its_attributes_say() -> None:
+    """It has a service of that name in a zone of its own, and the same account."""
+    fleet = Fleet()
+    number = fleet.add_vm("shop-q2w4e7r-0", "shop")
+    context = {"SET_HOSTNAME": "shop-q2w4e7r-0.prod.test"}
+    fleet.vms[number] = replace(fleet.vms[number], context=context)
+
+    (found,) = (f for f in find(fleet.views(), fleet.facts()) if f.name == "shop-q2w4e7r-0")
+    assert (found.kind, found.act) == ("foreign", "nothing")
+    assert "shop-q2w4e7r" not in rollouts(fleet.views())
