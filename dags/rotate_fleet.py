@@ -43,7 +43,7 @@ with DAG(
     tags=["fleet"],
 ):
     plan = PlanRotation(task_id="plan")
-    # it is taken up again for each service: with five tries five losses of a worker ended a day
+    # it is taken up again for each service: with five tries any six passing errors end a day
     rotate = RotateServices(task_id="rotate", plan=plan.output, retries=1000)
     proof = WriteProof(task_id="write_proof", plan=plan.output, trigger_rule="all_done")
     rotate >> proof

@@ -40,7 +40,7 @@ def test_it_has_three_tasks_however_many_services_there_are(catalogue: Catalogue
 
 
 def test_a_day_is_longer_than_five_lost_workers() -> None:
-    """It is taken up again at each start: a rotation of 250 services used up its tries at 125."""
+    """It is taken up again at each start, 250 times for as many services."""
     assert (parsed().get_task("rotate").retries or 0) >= 250
 
 
