@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from include.catalogue.fleet import Fleet
 from include.fleet.calendar import Span
+from include.front_doors import rollout_dag
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +25,7 @@ class Turn:
     @property
     def dag_id(self) -> str:
         """The DAG of a deployment, which a rotation is too."""
-        return f"rollout_{self.service}"
+        return rollout_dag(self.service)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

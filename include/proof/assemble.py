@@ -9,6 +9,7 @@ from datetime import datetime
 from include.catalogue.fleet import Fleet
 from include.catalogue.model import Service
 from include.fleet import Left, RotationPlan
+from include.front_doors import rollout_dag
 from include.planner import SeenVm, rollout_id
 from include.proof.document import (
     ExceptionProof,
@@ -68,7 +69,7 @@ def assemble(
 def _makers(found: Findings) -> dict[str, str]:
     """Return the runs that made VMs and did not end well."""
     return {
-        rollout_id(f"rollout_{service}", each.run_id): each.run_id
+        rollout_id(rollout_dag(service), each.run_id): each.run_id
         for service, tries in found.tries.items()
         for each in tries
         if each.state != "success"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from include.fleet import RotationPlan
+from include.front_doors import rollout_dag
 from include.proof.document import ExceptionProof, Run, ServiceProof
 from include.proof.findings import Findings, Try
 
@@ -62,7 +63,7 @@ def _rotation(service: str, found: Findings) -> ServiceProof:
         name=service,
         state=_STATES.get(tries[-1].state, "still running"),
         reason=_reason(tries),
-        run=Run(dag_id=f"rollout_{service}", run_id=tries[-1].run_id),
+        run=Run(dag_id=rollout_dag(service), run_id=tries[-1].run_id),
     )
 
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from include.facts import CloudVm
 from include.fleet import Budget, Decision, Progress, RotationPlan, Turn, decide
 from include.fleet.turns import run_id
+from include.front_doors import rollout_dag
 from include.planner import parse_name, rollout_id
 from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.fleet_runs import FleetRunsHook
-from snowmelt.hooks.opennebula import OpenNebulaHook
-from snowmelt.rotation_start import LEFT, PUT_OFF, UNABLE
+from snowmelt.rotation_start import LEFT, PUT_OFF, UNABLE, Read
 
 # service -> state of its run, or why it has none; services that were not started are left out
 States = Mapping[str, str]
@@ -32,7 +32,7 @@ def tries(day: str, service: str) -> list[tuple[str, str]]:
     runs, found = FleetRunsHook(), list[tuple[str, str]]()
     while not found or found[-1][1] == "failed":
         name = run_id(day, service, attempt=len(found) + 1)
-        state = runs.state_if_any(f"rollout_{service}", name)
+        state = runs.state_if_any(rollout_dag(service), name)
         if not state:
             break
         found.append((name, state))
@@ -58,7 +58,7 @@ def all_states(plan: RotationPlan) -> States:
 
 
 def look_and_decide(
-    plan: RotationPlan, budget: Budget, states: States, now: float
+    plan: RotationPlan, budget: Budget, states: States, now: float, read: Read
 ) -> tuple[Decision, States]:
     """Return what to do now, and the states by which it was decided.
 
@@ -78,7 +78,7 @@ def look_and_decide(
     active = _in(ACTIVE, plan, known)
     progress = _progress(known, {turn.service: turn.slots for turn in active})
     if decide(plan, progress, budget, now).start:
-        progress = _progress(known, _running(active))
+        progress = _progress(known, _running(active, read))
     asked: set[str] = set()
     while True:
         decision = decide(plan, progress, budget, now)
@@ -111,7 +111,7 @@ def _kind(state: str) -> str:
     return next((kind for start, kind in kinds.items() if state.startswith(start)), state)
 
 
-def _running(turns: Sequence[Turn]) -> dict[str, int]:
+def _running(turns: Sequence[Turn], read: Read) -> dict[str, int]:
     """Return how many of the new VMs of each rotation run: the others wait for OpenNebula.
 
     Those on an OpenNebula that does not answer all wait; it must not end the rotation of others.
@@ -119,16 +119,16 @@ def _running(turns: Sequence[Turn]) -> dict[str, int]:
     rollouts = {(t.service, rollout_id(t.dag_id, t.run_id)) for t in turns}
     found: dict[str, int] = defaultdict(int)
     for cloud in sorted({turn.cloud for turn in turns}):
-        for vm in _vm_states(cloud):
+        for vm in _vms(cloud, read):
             name = parse_name(vm.name)
             if name and vm.phase == "running" and (name.service, name.rollout) in rollouts:
                 found[name.service] += 1
     return found
 
 
-def _vm_states(cloud: str) -> Sequence[CloudVm]:
+def _vms(cloud: str, read: Read) -> Sequence[CloudVm]:
     try:
-        return OpenNebulaHook(cloud).vm_states()
+        return read(cloud)
     except SnowmeltError as error:
         log.warning("%s: %s", cloud, error)
         return ()

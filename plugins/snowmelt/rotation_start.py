@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 
 from include.catalogue import CatalogueError, Service, load_service
+from include.facts import CloudVm
 from include.fleet import Left, RotationPlan, Turn, left_out
 from include.planner import parse_name
 from include.verdict import Outcome
@@ -26,15 +28,23 @@ LEFT = "left: "  # it is not to be touched any more: as JSON
 # Looks are 5 s apart at least: one that is put off holds the day up for some minutes at its end.
 PATIENCE = 60
 
+# from a Connection to the VMs of its OpenNebula
+Read = Callable[[str], Sequence[CloudVm]]
 
-def start(plan: RotationPlan, turn: Turn, before: str, note: str, now: float) -> str:
+
+def reader() -> Read:
+    """Return what reads each OpenNebula once: the looks of one decision share 2 MB of 1,000 VMs."""
+    return cache(lambda cloud: OpenNebulaHook(cloud).vm_states())
+
+
+def start(plan: RotationPlan, turn: Turn, before: str, note: str, now: float, read: Read) -> str:
     """Start a service's run of the day; return the state that the service has then.
 
     The plan is hours old by now, so its file and its VMs are looked at once more. What may pass is
     tried again after the others; *before* is the state that the service had, *now* epoch seconds.
     """
     try:
-        left = _left(turn, datetime.fromtimestamp(now, UTC))
+        left = _left(turn, datetime.fromtimestamp(now, UTC), read)
         if left:
             log.info("%s is left out: %s", turn.service, left.reason)
             return f"{LEFT}{json.dumps(asdict(left))}"
@@ -67,7 +77,7 @@ def slots_in_use(services: Collection[Service]) -> dict[str, int]:
     found: dict[str, int] = {}
     for cloud, users in users_of("opennebula", services).items():
         try:
-            slots = _slots(cloud)
+            slots = _slots(OpenNebulaHook(cloud).vm_states())
         except SnowmeltError as error:
             log.warning("%s: %s", cloud, error)
             found |= {service.name: service.replicas for service in users}
@@ -76,22 +86,22 @@ def slots_in_use(services: Collection[Service]) -> dict[str, int]:
     return found
 
 
-def _slots(cloud: str) -> dict[str, set[int]]:
+def _slots(vms: Iterable[CloudVm]) -> dict[str, set[int]]:
     slots: dict[str, set[int]] = {}
-    for vm in OpenNebulaHook(cloud).vm_states():
+    for vm in vms:
         name = parse_name(vm.name)
         if name and vm.phase != "done":
             slots.setdefault(name.service, set()).add(name.slot)
     return slots
 
 
-def _left(turn: Turn, now: datetime) -> Left | None:
+def _left(turn: Turn, now: datetime, read: Read) -> Left | None:
     """Return why a service is not to be touched any more; `Refused` while no window is open."""
     try:
         service = load_service(turn.service)
     except CatalogueError as error:
         raise Refused(str(error)) from error
-    in_use = len(_slots(turn.cloud).get(turn.service, ()))
+    in_use = len(_slots(read(turn.cloud)).get(turn.service, ()))
     left = left_out(settled_fleet(), service, now, in_use)
     if left and left.kind == "closed":
         raise Refused("its windows were changed: none is open now")

@@ -39,7 +39,7 @@ def test_it_has_three_tasks_however_many_services_there_are(catalogue: Catalogue
     assert parsed().task_ids == ["plan", "rotate", "write_proof"]
 
 
-def test_a_day_is_longer_than_five_lost_workers() -> None:
+def test_a_day_has_a_try_for_each_service() -> None:
     """It is taken up again at each start, 250 times for as many services."""
     assert (parsed().get_task("rotate").retries or 0) >= 250
 

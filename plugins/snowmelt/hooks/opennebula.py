@@ -237,12 +237,10 @@ class OpenNebulaHook(ConnectedHook):
         else:
             self.log.info("made VM %s (%s) on hold", spec.name, vm_id)
 
-    def _template(self, name: str) -> tuple[int, dict[str, str]]:
+    def _template(self, name: str) -> tuple[int, dict[str, str | None]]:
         pool = self._one.templatepool.info(_VISIBLE, *_ALL_IDS).VMTEMPLATE
         template = self._one.template.info(self._id_of("VM template", name, pool))
-        # pyone shows an empty value as None
-        context = {k: v or "" for k, v in (template.TEMPLATE.get("CONTEXT") or {}).items()}
-        return int(template.ID), context
+        return int(template.ID), dict(template.TEMPLATE.get("CONTEXT") or {})
 
     def _network_ids(self, names: tuple[str, ...]) -> tuple[int, ...]:
         if not names:
@@ -265,7 +263,7 @@ class OpenNebulaHook(ConnectedHook):
 
 
 def _extra(
-    spec: VmSpec, context: Mapping[str, str], network_ids: Iterable[int]
+    spec: VmSpec, context: Mapping[str, str | None], network_ids: Iterable[int]
 ) -> dict[str, Value]:
     extra: dict[str, Value] = {
         "CPU": spec.cpu,

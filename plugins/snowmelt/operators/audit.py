@@ -27,6 +27,7 @@ from include.audit import (
     view_services,
 )
 from include.catalogue import Service
+from include.front_doors import rollout_dag
 from snowmelt.catalogue import known_services
 from snowmelt.errors import Refused
 from snowmelt.fleet_look import look_at_fleet
@@ -136,4 +137,4 @@ class Brake(BaseOperator):
 def _busy(findings: Collection[Finding]) -> frozenset[str]:
     """Ask Airflow which of the services with a finding have a rollout under way."""
     services = {found.service for found in findings if found.service}
-    return frozenset(name for name in services if DagRunsHook().under_way(f"rollout_{name}"))
+    return frozenset(name for name in services if DagRunsHook().under_way(rollout_dag(name)))

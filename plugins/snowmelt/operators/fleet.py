@@ -15,7 +15,7 @@ from snowmelt.catalogue import settled_fleet
 from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.operators.base import WaitOperator, deadline
 from snowmelt.rotation_look import States, all_states, look_and_decide
-from snowmelt.rotation_start import left_since, start, unable
+from snowmelt.rotation_start import Read, left_since, reader, start, unable
 from snowmelt.triggers.fleet import RotationTrigger
 
 if TYPE_CHECKING:
@@ -58,9 +58,10 @@ class RotateServices(WaitOperator):
         """Start what may start, then wait until there is something to do again."""
         plan = RotationPlan.from_json(self.plan)
         budget = Budget.of(settled_fleet().budgets, plan)
+        read = reader()
         late = time.time() > plan.ends + FOLLOW.total_seconds()
         try:
-            decision, seen = look_and_decide(plan, budget, states, time.time())
+            decision, seen = look_and_decide(plan, budget, states, time.time(), read)
         except SnowmeltError as error:
             if late or isinstance(error, Refused):
                 raise
@@ -70,7 +71,8 @@ class RotateServices(WaitOperator):
         self._tell(decision, states, seen)
         if decision.over or late:
             return self._end(context, decision, seen)
-        return self._wait(context, budget, {**seen, **self._start(plan, decision, states)})
+        started = self._start(plan, decision, states, read)
+        return self._wait(context, budget, {**seen, **started})
 
     def _tell(self, decision: Decision, before: States, now: States) -> None:
         for service in decision.failed:
@@ -84,10 +86,10 @@ class RotateServices(WaitOperator):
         )
         return self.wait(context, trigger, then="go_on")
 
-    def _start(self, plan: RotationPlan, decision: Decision, states: States) -> States:
+    def _start(self, plan: RotationPlan, decision: Decision, states: States, read: Read) -> States:
         note = f"from {self.dag_id}"
         return {
-            turn.service: start(plan, turn, states.get(turn.service, ""), note, time.time())
+            turn.service: start(plan, turn, states.get(turn.service, ""), note, time.time(), read)
             for turn in decision.start
         }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.audit import heal
+from include.front_doors import rollout_dag
 from snowmelt.errors import SnowmeltError, raise_all
 from snowmelt.hooks.dag_runs import DagRunsHook
 from snowmelt.operators.audit import AuditOperator
@@ -44,7 +45,7 @@ class HealFleet(AuditOperator):
         return started
 
     def _heal(self, service: str, params: dict[str, Any], context: Context) -> list[str]:
-        dag_id, run_id = f"rollout_{service}", f"audit__{context['dag_run'].run_id}"
+        dag_id, run_id = rollout_dag(service), f"audit__{context['dag_run'].run_id}"
         runs = DagRunsHook()
         if runs.exists(dag_id, run_id):
             self.log.info("%s: an earlier try started it: %s", dag_id, run_id)

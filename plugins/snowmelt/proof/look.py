@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from include.catalogue import Service
 from include.facts import CloudVm
 from include.fleet import RotationPlan
-from include.front_doors import why_failed
+from include.front_doors import rollout_dag, why_failed
 from include.planner import Facts, SeenVm, parse_name, see
 from include.proof import VmProof
 from include.proof.findings import FailedRollout, Findings, Try
@@ -48,12 +48,12 @@ def findings(
         broken={**broken, **unseen},
         vms=vms,
         evidence=evidence,
-        busy=[name for name in bare if FleetRunsHook().under_way(f"rollout_{name}")],
+        busy=[name for name in bare if FleetRunsHook().under_way(rollout_dag(name))],
     )
 
 
 def _tries(day: str, service: str) -> list[Try]:
-    dag_id = f"rollout_{service}"
+    dag_id = rollout_dag(service)
     return [
         Try(run_id=name, state=state, failed=_failed(dag_id, name) if state == "failed" else None)
         for name, state in tries(day, service)

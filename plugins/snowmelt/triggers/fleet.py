@@ -12,6 +12,7 @@ from airflow.triggers.base import TriggerEvent
 from include.fleet import Budget, RotationPlan
 from include.verdict import Verdict, done, pending
 from snowmelt.rotation_look import look_and_decide
+from snowmelt.rotation_start import reader
 from snowmelt.triggers.base import WaitTrigger
 from snowmelt.triggers.snapshot import shared
 
@@ -35,7 +36,9 @@ class RotationTrigger(WaitTrigger):
         plan, budget = RotationPlan.from_json(self.plan), Budget(**self.budget)
         key = ("rotation", plan.day, tuple(sorted(self.states.items())))
         decision, states = await shared(
-            key, self.interval / 2, lambda: look_and_decide(plan, budget, self.states, time.time())
+            key,
+            self.interval / 2,
+            lambda: look_and_decide(plan, budget, self.states, time.time(), reader()),
         )
         self.states = dict(states)
         if decision.start:

@@ -9,7 +9,7 @@ import pytest
 from include.fleet import Budget, RotationPlan, Turn
 from snowmelt.errors import NotAllowed
 from snowmelt.rotation_look import look_and_decide
-from snowmelt.rotation_start import UNABLE
+from snowmelt.rotation_start import UNABLE, reader
 from tests.plugins.snowmelt.world import FakeRun, FakeWorld
 
 WIDE = Budget(services=10, vms_above_plan=100, vms_waiting=100, failures=3)
@@ -48,7 +48,7 @@ def test_a_failed_rollout_that_somebody_mends_has_not_failed(
     let(world, "b", "running")
     known = {"a": "failed", "b": "running"}
 
-    decision, states = look_and_decide(plan("a", "b"), WIDE, known, time.time())
+    decision, states = look_and_decide(plan("a", "b"), WIDE, known, time.time(), reader())
 
     assert (decision.active, decision.failed) == (active, failed)
     assert states == {"a": state, "b": "running"}
@@ -58,7 +58,7 @@ def test_what_ended_well_or_could_not_start_is_not_asked_for_again(world: FakeWo
     """Hundreds of services have ended by the end of a day."""
     known = {"a": "success", "b": f"{UNABLE}paused"}
 
-    decision, states = look_and_decide(plan("a", "b"), WIDE, known, time.time())
+    decision, states = look_and_decide(plan("a", "b"), WIDE, known, time.time(), reader())
 
     assert (decision.failed, decision.over, states) == ((), True, known)
     assert world.calls == {}
@@ -71,6 +71,6 @@ def test_vms_on_an_opennebula_that_does_not_answer_all_wait(world: FakeWorld) ->
     narrow = Budget(services=10, vms_above_plan=100, vms_waiting=3, failures=3)
     known = {"a": "running"}
 
-    decision, _ = look_and_decide(plan("a", "b"), narrow, known, time.time())
+    decision, _ = look_and_decide(plan("a", "b"), narrow, known, time.time(), reader())
 
     assert decision.held == {"b": "2 VMs wait for OpenNebula, and it needs 2"}

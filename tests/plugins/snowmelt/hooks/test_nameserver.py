@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -174,18 +174,25 @@ def _absolute(fqdn: str) -> Any:
     return dns.name.from_text(fqdn)
 
 
+def before_each(
+    hook: NameServerHook, monkeypatch: pytest.MonkeyPatch, do: Callable[[str], object]
+) -> None:
+    """Let something happen between the look and each update: *do* is told which one comes."""
+    send = hook._send
+
+    def slower(update: Any, what: str) -> None:
+        do(what)
+        send(update, what)
+
+    monkeypatch.setattr(hook, "_send", slower)
+
+
 def test_another_try_that_removed_it_first_is_no_error(
     server: Server, hook: NameServerHook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that was taken for dead goes on beside its second try."""
     hook.ensure_address(NAME, "198.18.0.101", 30)
-    send = hook._send
-
-    def slower(update: Any, what: str) -> None:
-        server.hook().remove_address(NAME, "198.18.0.101")
-        send(update, what)
-
-    monkeypatch.setattr(hook, "_send", slower)
+    before_each(hook, monkeypatch, lambda _: server.hook().remove_address(NAME, "198.18.0.101"))
 
     assert hook.remove_address(NAME, "198.18.0.101") is Outcome.UNCHANGED
     assert hook.lookup(NAME) == ()
@@ -196,17 +203,15 @@ def test_an_address_that_somebody_adds_meanwhile_is_told_and_nothing_removed(
 ) -> None:
     """What stands there is not what was looked at."""
     hook.ensure_address(NAME, "198.18.0.101", 30)
-    send = hook._send
 
-    def slower(update: Any, what: str) -> None:
+    def add_by_hand(what: str) -> None:
         if " A " in what:
             other = server.hook()
             by_hand = other._update(_absolute(NAME))
             by_hand.add(_absolute(NAME), 30, "A", "198.18.0.102")
             other._send(by_hand, "add by hand")
-        send(update, what)
 
-    monkeypatch.setattr(hook, "_send", slower)
+    before_each(hook, monkeypatch, add_by_hand)
 
     with pytest.raises(Conflict, match="NXRRSET"):
         hook.remove_address(NAME, "198.18.0.101")

@@ -52,15 +52,20 @@ async def test_a_good_report_comes(reports: GoodReportTrigger) -> None:
     assert (await reports.wait()).detail == f"Puppet on {FQDN}: changed (report 01234567)"
 
 
-async def test_a_failed_run_that_is_made_good_in_time(
-    world: FakeWorld, reports: GoodReportTrigger
-) -> None:
-    world.guests["1.0"] = Guest(puppet="failed")
+def fails_for(world: FakeWorld, seconds: float) -> None:
+    """Let Puppet fail, and do well from then on."""
 
     def mend() -> None:
         world.guests["1.0"] = Guest()
 
-    later(world, 20, mend)
+    world.guests["1.0"] = Guest(puppet="failed")
+    later(world, seconds, mend)
+
+
+async def test_a_failed_run_that_is_made_good_in_time(
+    world: FakeWorld, reports: GoodReportTrigger
+) -> None:
+    fails_for(world, 20)
 
     assert (await reports.wait()).status == "done"
 
@@ -69,12 +74,7 @@ async def test_a_third_run_that_takes_long_is_waited_for(
     world: FakeWorld, reports: GoodReportTrigger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.plugins.snowmelt.world.RUNS_AT_S", (2.0, 80.0, 170.0))
-    world.guests["1.0"] = Guest(puppet="failed")
-
-    def mend() -> None:
-        world.guests["1.0"] = Guest()
-
-    later(world, 160, mend)
+    fails_for(world, 160)
 
     assert (await reports.wait()).status == "done"
 
