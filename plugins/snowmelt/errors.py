@@ -40,7 +40,9 @@ class OutOfRoom(SnowmeltError):
 
 
 def raise_all(failed: Sequence[SnowmeltError]) -> None:
-    """Raise one error for several; it is final only when every one of them is."""
+    """Raise one error for several, final only when every one of them is; a single one as it is."""
+    if len(failed) == 1:
+        raise failed[0]
     if failed:
         final = all(isinstance(error, Refused) for error in failed)
         raise (Refused if final else SnowmeltError)("; ".join(map(str, failed)))

@@ -330,7 +330,7 @@ def test_a_vm_of_somebody_under_the_name_of_a_new_one_is_not_terminated(world: F
 def test_it_goes_on_where_a_try_broke_off(world: FakeWorld, verb: str) -> None:
     rollout = failed_run(world, drained=True)
     world.lose_answer(verb, Unreachable("no answer"))
-    with pytest.raises(SnowmeltError, match="no answer"):
+    with pytest.raises(Unreachable):
         undo(rollout)
     undo(rollout)
 
