@@ -45,7 +45,8 @@ def main() -> int:
     given = options()
     machine = {"cpus": os.cpu_count(), "load_before": os.getloadavg()}
     say(f"{machine['cpus']} cores, load {os.getloadavg()[0]:.1f} before it began")
-    bench = Bench(given.vms, given.speed, say)
+    logs = given.out.parent / f"{given.out.stem}-logs"
+    bench = Bench(given.vms, given.speed, say, logs)
     try:
         bench.measure(given.parts)
     finally:
@@ -54,6 +55,8 @@ def main() -> int:
         write(given.out, found)
         print(table(found))
         print(f"written to {given.out}")
+        if logs.is_dir():
+            print(f"what Airflow's processes and tasks said is in {logs}")
     return 1 if bench.errors else 0
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from lab.airflow.client import Airflow
 from lab.bench.beside import World, world
 from lab.bench.floor import Shape
 from lab.bench.guests import Waits
+from lab.bench.logs import kept
 from lab.bench.parse import parse_s
 from lab.bench.rotation import rotation
 from lab.settings import places
@@ -43,6 +45,7 @@ class Bench:
     vms: int
     speed: float
     say: Say
+    logs: Path  # where those of Airflow lie afterwards if something failed
     found: dict[str, Any] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -68,7 +71,10 @@ class Bench:
         shape, waits = _shape(self.vms, self.speed), Waits().divided(self.speed)
         self.found |= {"services": shape.services, "replicas": shape.replicas}
         self.say(f"a cloud for {shape.vms} VMs, and Airflow beside it")
-        with world(places(), shape, self.speed) as bench:
+        with (
+            world(places(), shape, self.speed) as bench,
+            kept(bench.beside.place, self.logs, failed=lambda: self.errors),
+        ):
             if "deploy" in parts:
                 self.try_to("deploy", lambda: deployment(bench, self.say))
             if "rotation" in parts:

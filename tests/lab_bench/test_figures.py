@@ -116,10 +116,10 @@ def test_the_report_is_written_and_shown(tmp_path: Path) -> None:
     assert ["rotation", "FAILED:", "TimeoutError:", "in", "vain"] in lines
 
 
-def test_a_part_that_fails_leaves_the_others_their_figures() -> None:
+def test_a_part_that_fails_leaves_the_others_their_figures(tmp_path: Path) -> None:
     """And what it had found until then."""
     said: list[str] = []
-    bench = Bench(vms=12, speed=1.0, say=said.append)
+    bench = Bench(vms=12, speed=1.0, say=said.append, logs=tmp_path)
 
     def half() -> dict[str, Any]:
         bench.note({"services_rotated": 2})
