@@ -9,6 +9,7 @@ from include.audit.facts import FleetFacts
 from include.audit.finding import Finding
 from include.audit.view import View
 from include.catalogue.model import Service
+from include.catalogue.requests import TRIAL
 from include.facts import Address
 from include.ownership import is_of
 from include.planner import parse_name
@@ -99,5 +100,12 @@ def _unknown_services(views: Mapping[str, View], facts: FleetFacts) -> Iterator[
         for what, name in sorted(set(found)):
             parts = parse_name(name.partition(".")[0])
             if parts and parts.service not in views:
-                doubt = f"the catalogue has no service {parts.service}"
-                yield _foreign(system, f"{what} {name}", "reads like one of ours", doubt)
+                thing, reason = f"{what} {name}", "reads like one of ours"
+                yield _foreign(system, thing, reason, _no_service(parts.service))
+
+
+def _no_service(name: str) -> str:
+    if name.endswith(TRIAL):
+        tried = name.removesuffix(TRIAL)
+        return f"of a trial by `refresh_image`: its run, or the next trial of {tried}, removes it"
+    return f"the catalogue has no service {name}"

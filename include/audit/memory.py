@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from include.audit.finding import Finding
-from include.audit.view import rollout_of
+from include.audit.view import rollout_of, slot_of
 
 # A VM lives a day; what is left of it is found within hours, or by the audit of a later week.
 KEPT = timedelta(days=7)
@@ -53,19 +53,31 @@ class Memory:
 
 
 def remember(
-    before: Memory, findings: Collection[Finding], marked: Iterable[str], now: datetime
+    before: Memory,
+    findings: Collection[Finding],
+    marked: Iterable[str],
+    services: Container[str],
+    now: datetime,
 ) -> Memory:
     """Return the memory after an audit. What is mended is forgotten, so it begins anew.
 
-    *marked*: the rollouts that have a mark of ours now.
+    *marked*: the rollouts that have a mark of ours now. *services*: those that were looked at; the
+    VMs that others miss, whose file has a mistake, are not found and are missed all the same.
     """
     moment = now.timestamp()
     oldest = (now - KEPT).timestamp()
     left = {rollout_of(found.name) for found in findings}  # ours until nothing is left of it
     kept = {each: last for each, last in before.rollouts.items() if last >= oldest or each in left}
+    rollouts = {**kept, **dict.fromkeys(sorted(marked), moment)}
+    unseen = {
+        name
+        for name in before.lost | before.missed
+        if slot_of(name).service not in services and rollout_of(name) in rollouts
+    }
+    vanished = {found.name: found.broken for found in findings if found.vanished}
     return Memory(
         seen={found.key: before.seen.get(found.key, moment) for found in findings},
-        lost=frozenset(found.name for found in findings if found.vanished and found.broken),
-        missed=frozenset(found.name for found in findings if found.vanished and not found.broken),
-        rollouts={**kept, **dict.fromkeys(sorted(marked), moment)},
+        lost=frozenset(name for name, broken in vanished.items() if broken),
+        missed=frozenset(unseen | {name for name, broken in vanished.items() if not broken}),
+        rollouts=rollouts,
     )

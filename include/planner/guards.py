@@ -61,7 +61,7 @@ def may_join(service: Service, plan: Plan, seen: Seen, name: str) -> Verdict:
     vm = seen.get(name)
     if vm is None:
         return failed(f"{name} does not exist")
-    if name in {old.name for old in plan.leftovers}:
+    if _among(plan.leftovers, vm):
         return failed(f"{name} is left over from rollout {vm.rollout}")
     if wrong := faults_before_traffic(service, vm):
         return pending(f"{name} {wrong[0]}")

@@ -183,6 +183,15 @@ class Plan(Data):
         return tuple(vm.name for vm in self.new) or tuple(vm.name for vm in self.kept)
 
     @property
+    def going(self) -> tuple[str, ...]:
+        """The names of which nothing is left in the end.
+
+        A failed VM of an earlier attempt of this rollout leaves its name to a new one.
+        """
+        taken_on = {vm.name for vm in self.new}
+        return tuple(vm.name for vm in (*self.old, *self.leftovers) if vm.name not in taken_on)
+
+    @property
     def nothing_to_do(self) -> bool:
         """Whether what is seen is what is wanted."""
         return not (self.new or self.leftovers or self.old)

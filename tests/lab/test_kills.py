@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from lab.airflow import faults
@@ -14,23 +16,13 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 STEPS = ("create_vm", "enrol_in_puppet", "drain")
 
 
-def kill(shop: Shop, run_id: str, victims: tuple[str, ...], step: str) -> None:
-    if "task" in victims:
-        faults.kill_task(shop.wait_for_step(run_id, step, states=frozenset({"running"})).id)
-        return
-    shop.wait_for_step(run_id, step)
-    for victim in victims:
-        faults.kill_process(shop.beside.supervisor, victim)
-
-
-# both at once: each comes back to what the other left half done
-@pytest.mark.parametrize("victims", [("task",), ("triggerer", "scheduler")], ids=" and ".join)
-def test_a_rollout_survives_kills_in_three_steps(shop: Shop, victims: tuple[str, ...]) -> None:
+def rolled(shop: Shop, hit: Callable[[str, str], None]) -> None:
+    """Replace all VMs under load, and *hit* (run id, step) each of STEPS meanwhile."""
     old, release = shop.serving()
     with shop.under_load():
         run_id = shop.airflow.trigger(DAG, release=release, replace="all")
         for step in STEPS:
-            kill(shop, run_id, victims, step)
+            hit(run_id, step)
         state = shop.airflow.wait_for_run(DAG, run_id, 600)
 
     now = shop.world()
@@ -39,3 +31,33 @@ def test_a_rollout_survives_kills_in_three_steps(shop: Shop, victims: tuple[str,
     assert sorted((vm.name[-1], vm.release) for vm in new) == [("0", release), ("1", release)]
     assert worlds.traces(now, old) == []
     assert signed_more_than_once() == []
+
+
+def test_killed_tasks_and_lost_answers_make_no_second_vm(shop: Shop) -> None:
+    """Each slot is asked for once; what was made without an answer is found by its name."""
+
+    def kill(run_id: str, step: str) -> None:
+        faults.kill_task(shop.wait_for_step(run_id, step, states=frozenset({"running"})).id)
+
+    shop.serving()  # so that what is counted is the rollout alone
+    shop.switches.reset()
+    shop.switches.set("lose-answer", "one.template.instantiate", times=2)
+    try:
+        rolled(shop, kill)
+    finally:
+        shop.switches.clear()
+
+    counted = shop.switches.counters()
+    assert counted["calls"]["one.template.instantiate"] == 2
+    assert counted["peak_connections"] <= 4
+
+
+def test_triggerer_and_scheduler_are_killed_together_in_three_steps(shop: Shop) -> None:
+    """Each comes back to what the other left half done."""
+
+    def kill(run_id: str, step: str) -> None:
+        shop.wait_for_step(run_id, step)
+        for victim in ("triggerer", "scheduler"):
+            faults.kill_process(shop.beside.supervisor, victim)
+
+    rolled(shop, kill)

@@ -48,25 +48,6 @@ def test_at_the_wanted_state_nothing_is_done_and_the_log_says_so(shop: Shop) -> 
     assert "nothing to do" in shop.log(run_id, "plan")
 
 
-def test_the_lost_answer_of_instantiate_makes_no_second_vm(shop: Shop) -> None:
-    """Each slot is asked for once; what was made without an answer is found by its name."""
-    old, release = shop.serving()
-    shop.switches.reset()
-    shop.switches.set("lose-answer", "one.template.instantiate", times=2)
-    try:
-        with shop.under_load():
-            state, _ = shop.roll(release=release, replace="all")
-    finally:
-        shop.switches.clear()
-
-    now, counted = shop.world(), shop.switches.counters()
-    assert state == "success"
-    assert counted["calls"]["one.template.instantiate"] == 2
-    assert counted["peak_connections"] <= 4
-    assert len(worlds.vms_of(now, "shop")) == 2
-    assert worlds.traces(now, old) == []
-
-
 @pytest.mark.parametrize("field", ["release", "replicas", "replace"])
 def test_a_wrong_param_is_refused_before_the_run_starts(shop: Shop, field: str) -> None:
     wrong = {"release": "latest please", "replicas": -1, "replace": "some"}[field]

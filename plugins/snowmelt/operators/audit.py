@@ -78,7 +78,7 @@ class AuditOperator(BaseOperator):
             services=services,
             judged=[each for each in judged if each.finding.service in ("", *chosen)],
             question=brake(findings, views, busy=busy, max_down=params["max_down"] / 100),
-            memory=remember(memory, findings, rollouts(views), now),
+            memory=remember(memory, findings, rollouts(views), services, now),
         )
 
     def for_change(self, context: Context, only: Collection[str] | None = None) -> Audit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from include.facts import CloudVm
@@ -125,12 +126,23 @@ class ClearLeftovers(Sweep):
     """
 
     def doomed(self) -> Sequence[str]:
-        return [vm.name for vm in self.plan.leftovers]
+        """All but the names that a VM has which stays.
+
+        A failed VM of this very rollout leaves its name to the next try, which may serve by now:
+        this task alone can be cleared later.
+        """
+        return [vm.name for vm in self.plan.leftovers if vm.name not in self._heirs]
+
+    @cached_property
+    def _heirs(self) -> frozenset[str]:
+        return frozenset(vm.name for vm in self.ours() if vm.vm_id not in self._ids)
+
+    @cached_property
+    def _ids(self) -> frozenset[int]:
+        return frozenset(vm.vm_id for vm in self.plan.leftovers)
 
     def left(self) -> Sequence[CloudVm]:
-        # by id: a failed VM of this very rollout leaves its name to the next try
-        ids = {vm.vm_id for vm in self.plan.leftovers}
-        return [vm for vm in self.cloud.vm_states() if vm.vm_id in ids]
+        return [vm for vm in self.cloud.vm_states() if vm.vm_id in self._ids]
 
     def execute(self, context: Context) -> Any:
         if self.only_plan or not self.plan.leftovers:

@@ -28,7 +28,7 @@ class Verify(RolloutOperator):
         if self.only_plan:
             raise AirflowSkipException("dry run")
         seen, plan = look_back(self.service, self.plan), self.plan
-        gone = [vm.name for vm in (*plan.old, *plan.leftovers)]
+        gone = list(plan.going)
         nodes = self._silenced(set(gone) - {vm.name for vm in seen.vms})
         wrong = [*traces(self.service, gone, seen, nodes), *self._absent(seen)]
         if wrong:

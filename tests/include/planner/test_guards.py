@@ -75,6 +75,18 @@ def test_a_vm_joins_when_it_is_in_dns_enrolled_let_in_and_monitored() -> None:
         assert may_join(_SHOP, _plan(), look, _NEW0).status == "pending", missing
 
 
+def test_the_heir_of_a_failed_vms_name_joins_and_the_failed_one_does_not() -> None:
+    """A run that is cleared makes the VM anew that failed, under the same name."""
+    broken = _new(0, vm_id=30, phase="failed", member=None, enrolled=False)
+    plan = planned(_SHOP, seen(vm(0), vm(1), broken), release="1.1")
+    assert [left.vm_id for left in plan.leftovers] == [30]
+
+    heir, back = (_new(0, vm_id=vm_id, member=None) for vm_id in (40, 30))
+
+    assert may_join(_SHOP, plan, seen(heir), _NEW0).status == "done"
+    assert may_join(_SHOP, plan, seen(back), _NEW0).status == "failed"
+
+
 def test_a_vm_with_a_critical_check_does_not_join() -> None:
     """Its detail says which."""
     sick = _new(0, member=None, health=health(f"{_NEW0}.lab.test", "critical"))

@@ -90,6 +90,20 @@ def test_killed_while_a_leftover_goes(world: FakeWorld) -> None:
     assert not [n for n in world.names if CRASHED in n]
 
 
+def test_a_new_vm_that_took_on_the_name_of_a_leftover_is_left_alone(world: FakeWorld) -> None:
+    """This task alone is cleared later, when the new VM of that name serves."""
+    two_old(world)
+    failed = world.add_vm(spec(f"shop-{NEW}-0", "1.1"), phase="failed")
+    task = clear(planned(service(), release="1.1"))
+    run(task)
+    assert failed.phase == "done"
+    serving(world, f"shop-{NEW}-0", "1.1")
+    before = world.everything()
+
+    assert [vm["name"] for vm in run(task)] == [f"shop-{NEW}-1"]
+    assert world.everything() == before
+
+
 def test_where_nothing_was_left_the_others_may_come(world: FakeWorld) -> None:
     two_old(world)
     before = world.everything()

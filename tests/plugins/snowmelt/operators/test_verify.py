@@ -9,7 +9,16 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.operators.verify import Verify
-from tests.plugins.snowmelt.kit import NEW, OLD, planned, run, service, serving, two_old
+from tests.plugins.snowmelt.kit import (
+    NEW,
+    OLD,
+    planned,
+    run,
+    service,
+    serving,
+    spec,
+    two_old,
+)
 from tests.plugins.snowmelt.world import FakeWorld
 
 KINDS = ("certificates", "nodes", "names", "hosts")
@@ -37,6 +46,15 @@ def test_all_is_as_planned(world: FakeWorld) -> None:
         "new": [f"shop-{NEW}-0", f"shop-{NEW}-1"],
         "gone": [f"shop-{OLD}-0", f"shop-{OLD}-1"],
     }
+
+
+def test_the_name_of_a_failed_vm_that_a_new_one_took_on_is_no_trace(world: FakeWorld) -> None:
+    """A run that was cleared: its first VM of this name failed."""
+    failed = world.add_vm(spec(f"shop-{NEW}-0", "1.1"), phase="failed")
+    rollout = finished(world)
+    assert [vm["vm_id"] for vm in rollout["plan"]["leftovers"]] == [failed.vm_id]
+
+    assert verify(rollout)["gone"] == [f"shop-{OLD}-0", f"shop-{OLD}-1"]
 
 
 def test_the_release_is_kept_as_one_to_go_back_to(world: FakeWorld) -> None:
