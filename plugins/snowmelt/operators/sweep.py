@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from include.facts import CloudVm
 from include.planner import Facts, see
 from include.verdict import Outcome
-from snowmelt.errors import Busy, SnowmeltError, raise_all
+from snowmelt.errors import Busy, SnowmeltError, Unreachable, raise_all
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.identity import retirements
 from snowmelt.operators.base import deadline
@@ -78,23 +78,29 @@ class Sweep(RolloutOperator):
         return self.wait(context, gone, then="terminate")
 
     def forget(self, context: Context) -> Any:
-        """Remove what other systems know of the VMs, whose keys may be anywhere: revoke them."""
-        failed = list[SnowmeltError]()
+        """Remove what other systems know of the VMs, whose keys may be anywhere: revoke them.
+
+        One system that does not answer must not keep the others from forgetting a VM, and is not
+        waited for once more for each of the other VMs.
+        """
+        failed, away = list[SnowmeltError](), set[str]()
         for name in self.doomed():
             fqdn = self.service.fqdn(name)
             for what, remove in retirements(self.service, fqdn, None, revoke=True):
-                self._remove(f"{what} of {fqdn}", remove, failed)
+                if what in away:
+                    self.log.warning("%s of %s stays", what, fqdn)
+                elif error := self._remove(f"{what} of {fqdn}", remove):
+                    failed.append(error)
+                    away |= {what} if isinstance(error, Unreachable) else set()
         raise_all(failed)
 
-    def _remove(
-        self, what: str, remove: Callable[[], Outcome], failed: list[SnowmeltError]
-    ) -> None:
-        """One system that does not answer must not keep the others from forgetting the VM."""
+    def _remove(self, what: str, remove: Callable[[], Outcome]) -> SnowmeltError | None:
         try:
             self.log.info("%s %s", remove(), what)
         except SnowmeltError as error:
             self.log.warning("%s stays: %s", what, error)
-            failed.append(error)
+            return error
+        return None
 
     def _terminate(self, vm: CloudVm) -> None:
         try:
