@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 
 from include.catalogue.fleet import Budgets
 from include.fleet.plan import RotationPlan, Turn
+from include.fleet.standing import LEFT, PUT_OFF, UNABLE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
     """How far one service is: its run's state, its new VMs that run, and who else is at it."""
 
-    # "": not started; "left", "unable": neither was nor will be; else what Airflow says
-    state: str = ""
-    put_off: bool = False  # it could not be started a moment ago: others go first
+    state: str = ""  # as in `Standing`; "": its turn has not come
     running_vms: int = 0
     others: int = 0  # runs of its DAG that are not ours and have not ended
 
@@ -27,7 +26,7 @@ class Progress:
     @property
     def ended(self) -> bool:
         """Whether its rotation is over."""
-        return self.state in ("success", "failed", "left", "unable")
+        return self.state in ("success", "failed", LEFT, UNABLE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +79,7 @@ def decide(
     spent = len(failed) >= budget.failures
     active = [turn for turn in plan.turns if known[turn.service].active]
     waiting = [t for t in plan.turns if not (known[t.service].active or known[t.service].ended)]
-    waiting.sort(key=lambda turn: known[turn.service].put_off)
+    waiting.sort(key=lambda turn: known[turn.service].state == PUT_OFF)
     if spent:
         start, held = list[Turn](), {turn.service: _spent(failed) for turn in waiting}
     else:

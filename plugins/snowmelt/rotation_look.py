@@ -9,15 +9,16 @@ from dataclasses import replace
 
 from include.facts import CloudVm
 from include.fleet import Budget, Decision, Progress, RotationPlan, Turn, decide
+from include.fleet.standing import Standing
 from include.fleet.turns import run_id
 from include.front_doors import rollout_dag
 from include.planner import parse_name, rollout_id
 from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.fleet_runs import FleetRunsHook
-from snowmelt.rotation_start import LEFT, PUT_OFF, UNABLE, Read
+from snowmelt.rotation_start import Read
 
-# service -> state of its run, or why it has none; services that were not started are left out
-States = Mapping[str, str]
+# by service; those whose turn has not come are left out
+Standings = Mapping[str, Standing]
 ACTIVE = ("queued", "running")
 CHANGING = (*ACTIVE, "failed")  # somebody may clear a failed one, and mend it
 
@@ -50,17 +51,17 @@ def at_last_try(plan: RotationPlan, *, again: bool) -> RotationPlan:
     return replace(plan, turns=tuple(turns))
 
 
-def all_states(plan: RotationPlan) -> States:
+def all_standings(plan: RotationPlan) -> Standings:
     """Return the states of all runs of the day: one question for each service."""
     runs = FleetRunsHook()
     found = {turn.service: runs.state_if_any(turn.dag_id, turn.run_id) for turn in plan.turns}
-    return {service: state for service, state in found.items() if state}
+    return {service: Standing(state=state) for service, state in found.items() if state}
 
 
 def look_and_decide(
-    plan: RotationPlan, budget: Budget, states: States, now: float, read: Read
-) -> tuple[Decision, States]:
-    """Return what to do now, and the states by which it was decided.
+    plan: RotationPlan, budget: Budget, before: Standings, now: float, read: Read
+) -> tuple[Decision, Standings]:
+    """Return what to do now, and how the services stand, by which it was decided.
 
     Of all that may start the first does, and the next at the next look, some seconds later:
     services that begin in the same second go through their steps together, and each step of each
@@ -72,9 +73,9 @@ def look_and_decide(
     pool of 1,000 VMs is 2 MB.
     """
     runs = FleetRunsHook()
-    known = dict(states)
+    known = dict(before)
     for turn in _in(CHANGING, plan, known):
-        known[turn.service] = runs.state(turn.dag_id, turn.run_id)
+        known[turn.service] = Standing(state=runs.state(turn.dag_id, turn.run_id))
     active = _in(ACTIVE, plan, known)
     progress = _progress(known, {turn.service: turn.slots for turn in active})
     if decide(plan, progress, budget, now).start:
@@ -85,30 +86,21 @@ def look_and_decide(
         first = next(iter(decision.start), None)
         if first is None or first.service in asked:
             decided = replace(decision, start=decision.start[:1])
-            return decided, {service: state for service, state in known.items() if state}
+            return decided, {service: each for service, each in known.items() if each.state}
         mine = progress.get(first.service, Progress())
         progress[first.service] = replace(mine, others=runs.under_way(first.dag_id))
         asked.add(first.service)
 
 
-def _in(some: Collection[str], plan: RotationPlan, states: States) -> Sequence[Turn]:
-    return [turn for turn in plan.turns if states.get(turn.service) in some]
+def _in(some: Collection[str], plan: RotationPlan, known: Standings) -> Sequence[Turn]:
+    return [t for t in plan.turns if t.service in known and known[t.service].state in some]
 
 
-def _progress(states: States, running: Mapping[str, int]) -> dict[str, Progress]:
+def _progress(known: Standings, running: Mapping[str, int]) -> dict[str, Progress]:
     return {
-        service: Progress(
-            state=_kind(state),
-            put_off=state.startswith(PUT_OFF),
-            running_vms=running.get(service, 0),
-        )
-        for service, state in states.items()
+        service: Progress(state=standing.state, running_vms=running.get(service, 0))
+        for service, standing in known.items()
     }
-
-
-def _kind(state: str) -> str:
-    kinds = {UNABLE: "unable", LEFT: "left", PUT_OFF: ""}
-    return next((kind for start, kind in kinds.items() if state.startswith(start)), state)
 
 
 def _running(turns: Sequence[Turn], read: Read) -> dict[str, int]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 
 from include.catalogue import CatalogueError, Service, load_service
 from include.facts import CloudVm
 from include.fleet import Left, RotationPlan, Turn, left_out
+from include.fleet.standing import LEFT, PUT_OFF, UNABLE, Standing
 from include.planner import parse_name
 from include.verdict import Outcome
 from snowmelt.catalogue import settled_fleet, users_of
@@ -21,10 +20,6 @@ from snowmelt.hooks.opennebula import OpenNebulaHook
 
 log = logging.getLogger(__name__)
 
-# what a service's state begins with when it has no run of the day
-UNABLE = "unable: "  # it could not be started: why
-PUT_OFF = "put off: "  # not yet, others go first: one dot for each time, and why
-LEFT = "left: "  # it is not to be touched any more: as JSON
 # Looks are 5 s apart at least: one that is put off holds the day up for some minutes at its end.
 PATIENCE = 60
 
@@ -37,35 +32,25 @@ def reader() -> Read:
     return cache(lambda cloud: OpenNebulaHook(cloud).vm_states())
 
 
-def start(plan: RotationPlan, turn: Turn, before: str, note: str, now: float, read: Read) -> str:
-    """Start a service's run of the day; return the state that the service has then.
+def start(
+    plan: RotationPlan, turn: Turn, before: Standing | None, note: str, now: float, read: Read
+) -> Standing:
+    """Start a service's run of the day; return how the service stands then.
 
     The plan is hours old by now, so its file and its VMs are looked at once more. What may pass is
-    tried again after the others; *before* is the state that the service had, *now* epoch seconds.
+    tried again after the others; *before* is how the service stood, *now* epoch seconds.
     """
     try:
         left = _left(turn, datetime.fromtimestamp(now, UTC), read)
         if left:
             log.info("%s is left out: %s", turn.service, left.reason)
-            return f"{LEFT}{json.dumps(asdict(left))}"
+            return Standing(state=LEFT, left=left)
         _ensure_run(plan, turn, note)
     except Refused as error:
-        log.warning("%s cannot be started: %s", turn.service, error)
-        return f"{UNABLE}{error}"
+        return _unable(turn, error)
     except SnowmeltError as error:
-        return _put_off(turn, before, error)
-    return "queued"
-
-
-def left_since(states: Mapping[str, str]) -> list[Left]:
-    """Return the services that were left out since the plan was made."""
-    told = [state.removeprefix(LEFT) for state in states.values() if state.startswith(LEFT)]
-    return [Left(**json.loads(each)) for each in told]
-
-
-def unable(states: Mapping[str, str]) -> dict[str, str]:
-    """Return why each service that could not be started was not."""
-    return {s: v.removeprefix(UNABLE) for s, v in states.items() if v.startswith(UNABLE)}
+        return _put_off(turn, before.times if before else 0, error)
+    return Standing(state="queued")
 
 
 def slots_in_use(services: Collection[Service]) -> dict[str, int]:
@@ -115,10 +100,13 @@ def _ensure_run(plan: RotationPlan, turn: Turn, note: str) -> None:
         log.info("start %s: %s VMs (%s)", turn.service, turn.slots, turn.run_id)
 
 
-def _put_off(turn: Turn, before: str, error: SnowmeltError) -> str:
-    dots = before.removeprefix(PUT_OFF).partition(" ")[0] if before.startswith(PUT_OFF) else ""
-    if len(dots) >= PATIENCE:
-        log.warning("%s cannot be started: %s", turn.service, error)
-        return f"{UNABLE}{error}"
+def _unable(turn: Turn, error: SnowmeltError) -> Standing:
+    log.warning("%s cannot be started: %s", turn.service, error)
+    return Standing(state=UNABLE, why=str(error))
+
+
+def _put_off(turn: Turn, times: int, error: SnowmeltError) -> Standing:
+    if times >= PATIENCE:
+        return _unable(turn, error)
     log.warning("%s is put off: %s", turn.service, error)
-    return f"{PUT_OFF}{dots}. {error}"
+    return Standing(state=PUT_OFF, why=str(error), times=times + 1)

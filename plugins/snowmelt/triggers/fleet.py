@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 from airflow.triggers.base import TriggerEvent
 
 from include.fleet import Budget, RotationPlan
+from include.fleet.standing import as_json, from_json
 from include.verdict import Verdict, done, pending
 from snowmelt.rotation_look import look_and_decide
 from snowmelt.rotation_start import reader
@@ -21,26 +23,27 @@ from snowmelt.triggers.snapshot import shared
 class RotationTrigger(WaitTrigger):
     """Wait until a rotation may start, or until the day's rotation is over.
 
-    `states` are those of the runs that were started; what they have become goes back with the
-    event, so that nobody has to ask for all of them again.
+    `standings` are those of the services whose turn has come, as `to_json` makes them; what has
+    become of them goes back with the event, so that nobody has to ask for all of them again.
     """
 
     plan: dict[str, Any]
     budget: dict[str, int]
-    states: dict[str, str]
+    standings: dict[str, dict[str, Any]]
     # Ten runs under way are ten questions, and each makes the triggerer look at all its triggers in
     # the database: every 2 s they took a fifth of a core. A rollout takes minutes.
     interval: float = 5.0
 
     async def check(self) -> Verdict:
         plan, budget = RotationPlan.from_json(self.plan), Budget(**self.budget)
-        key = ("rotation", plan.day, tuple(sorted(self.states.items())))
-        decision, states = await shared(
+        key = ("rotation", plan.day, json.dumps(self.standings, sort_keys=True))
+        before = from_json(self.standings)
+        decision, now = await shared(
             key,
             self.interval / 2,
-            lambda: look_and_decide(plan, budget, self.states, time.time(), reader()),
+            lambda: look_and_decide(plan, budget, before, time.time(), reader()),
         )
-        self.states = dict(states)
+        self.standings = as_json(now)
         if decision.start:
             return done("may start: " + ", ".join(turn.service for turn in decision.start))
         if decision.over:
@@ -55,5 +58,5 @@ class RotationTrigger(WaitTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         verdict = await self.decided()
-        known = {"states": dict(self.states)} if verdict.status == "done" else {}
+        known = {"standings": self.standings} if verdict.status == "done" else {}
         yield TriggerEvent({**verdict.to_event(), **known})

@@ -51,7 +51,7 @@ FAILED = Progress(state="failed")
 
 
 UNABLE = Progress(state="unable")
-PUT_OFF = Progress(put_off=True)
+PUT_OFF = Progress(state="put off")
 
 
 def test_one_that_could_not_be_started_lets_others_go_first() -> None:

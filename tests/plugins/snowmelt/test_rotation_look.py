@@ -7,9 +7,10 @@ import time
 import pytest
 
 from include.fleet import Budget, RotationPlan, Turn
+from include.fleet.standing import UNABLE, Standing
 from snowmelt.errors import NotAllowed
 from snowmelt.rotation_look import look_and_decide
-from snowmelt.rotation_start import UNABLE, reader
+from snowmelt.rotation_start import reader
 from tests.plugins.snowmelt.world import FakeRun, FakeWorld
 
 WIDE = Budget(services=10, vms_above_plan=100, vms_waiting=100, failures=3)
@@ -46,21 +47,21 @@ def test_a_failed_rollout_that_somebody_mends_has_not_failed(
     """It was cleared while others were under way."""
     let(world, "a", state)
     let(world, "b", "running")
-    known = {"a": "failed", "b": "running"}
+    known = {"a": Standing(state="failed"), "b": Standing(state="running")}
 
-    decision, states = look_and_decide(plan("a", "b"), WIDE, known, time.time(), reader())
+    decision, standings = look_and_decide(plan("a", "b"), WIDE, known, time.time(), reader())
 
     assert (decision.active, decision.failed) == (active, failed)
-    assert states == {"a": state, "b": "running"}
+    assert standings == {"a": Standing(state=state), "b": Standing(state="running")}
 
 
 def test_what_ended_well_or_could_not_start_is_not_asked_for_again(world: FakeWorld) -> None:
     """Hundreds of services have ended by the end of a day."""
-    known = {"a": "success", "b": f"{UNABLE}paused"}
+    known = {"a": Standing(state="success"), "b": Standing(state=UNABLE, why="paused")}
 
-    decision, states = look_and_decide(plan("a", "b"), WIDE, known, time.time(), reader())
+    decision, standings = look_and_decide(plan("a", "b"), WIDE, known, time.time(), reader())
 
-    assert (decision.failed, decision.over, states) == ((), True, known)
+    assert (decision.failed, decision.over, standings) == ((), True, known)
     assert world.calls == {}
 
 
@@ -69,7 +70,7 @@ def test_vms_on_an_opennebula_that_does_not_answer_all_wait(world: FakeWorld) ->
     let(world, "a", "running")
     world.fail("vm_states", NotAllowed("no longer yours"), times=2)
     narrow = Budget(services=10, vms_above_plan=100, vms_waiting=3, failures=3)
-    known = {"a": "running"}
+    known = {"a": Standing(state="running")}
 
     decision, _ = look_and_decide(plan("a", "b"), narrow, known, time.time(), reader())
 

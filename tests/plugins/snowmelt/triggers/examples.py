@@ -30,6 +30,7 @@ NAME = f"shop-{OLD}-0"
 FQDN = f"{NAME}.lab.test"
 PEERS = [FQDN, f"shop-{OLD}-1.lab.test"]
 _CLOUD: dict[str, Any] = {"conn_id": "c", "name": NAME, "vm_id": 0}
+_AT_IT = {"shop": {"state": "running"}}
 _BUDGET = {"services": 1, "vms_above_plan": 9, "vms_waiting": 9, "failures": 3}
 _POOL: dict[str, Any] = {"conn_id": "c", "pool": "shop"}
 
@@ -110,7 +111,7 @@ def examples(limit_s: float = 60.0, now: float | None = None) -> list[WaitTrigge
         AllDrainedTrigger(**_POOL, names=[NAME], idle_s=10.0, **end),
         PauseTrigger(deadline=began + 1),
         RolloutTrigger(dag_id="rollout_shop", run_id="r", until="ended", **end),
-        RotationTrigger(plan=_day(began), budget=_BUDGET, states={"shop": "running"}, **end),
+        RotationTrigger(plan=_day(began), budget=_BUDGET, standings=_AT_IT, **end),
         MayDrainTrigger(service=entry, plan=_plan(), name=NAME, **end),
         MyTurnTrigger(**_turn(), **end),
         WatchTrigger(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -68,13 +69,20 @@ async def test_no_event_comes_before_airflow_knows_that_the_process_has_ended(
 
 
 async def test_what_took_long_enough_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept, sleep = list[float](), asyncio.sleep
+
+    async def counted(seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", counted)
     monkeypatch.setattr(base, "EARLIEST_S", 0.2)
-    trigger, began = scripted(*[pending("not yet")] * 3, done("there")), time.monotonic()
+    trigger = scripted(*[pending("not yet")] * 3, done("there"))
     trigger.interval = 0.1
 
     await events(trigger)
 
-    assert 0.3 <= time.monotonic() - began < 0.45
+    assert slept == [0.1, 0.1, 0.1, 0.0]
 
 
 async def test_ends_at_once_when_it_is_hopeless() -> None:
