@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.facts import DagRun
-from include.planner.names import parse_name
+from include.planner.names import parse_name, short_name
 from include.verdict import Verdict, done, failed, pending
 
 Asked = Mapping[str, Any]
@@ -116,7 +116,7 @@ def slot_of(service: str, vm: str, there: Collection[str]) -> int:
     that fills it now is another, and well.
     """
     slots = {name: parsed.slot for name in there if (parsed := parse_name(name))}
-    short = vm.partition(".")[0]
+    short = short_name(vm)
     if short in slots:
         return slots[short]
     if vm.isascii() and vm.isdigit() and int(vm) in slots.values():

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from include.catalogue.model import Service
 from include.facts import Certificate
 from include.ownership import is_of
+from include.planner.names import short_name
 
 # A clock of ours that is ahead must not remove what still counts.
 _GRACE = timedelta(days=1)
@@ -49,13 +50,9 @@ def expired(
         for each in certificates
         if each.not_after is not None
         and each.not_after + _GRACE < now
-        and _host(each.certname) not in running
+        and short_name(each.certname) not in running
         and any(is_of(service, each.certname) for service in services)
     )
-
-
-def _host(certname: str) -> str:
-    return certname.partition(".")[0]
 
 
 def told(found: RevocationList, now: datetime) -> str:

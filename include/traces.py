@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from include.audit.view import rollout_of
 from include.catalogue.model import Service
 from include.ownership import is_of
-from include.planner import Facts, see
+from include.planner import Facts, rollout_of, see, short_name
 
 
 def traces(
@@ -28,9 +27,9 @@ def names_left(
     that people chose, and a name that somebody else's VM has is left to it.
     """
     seen = see(service, facts)
-    hosts = (_vm(health.name) for health in facts.health)
+    hosts = (short_name(health.name) for health in facts.health)
     ours = {*known, *map(rollout_of, (*hosts, *(vm.name for vm in seen.vms)))}
-    left = {_vm(fqdn) for fqdn in _fqdns(service, facts, nodes) if is_of(service, fqdn)}
+    left = {short_name(fqdn) for fqdn in _fqdns(service, facts, nodes) if is_of(service, fqdn)}
     theirs = {vm.name for vm in seen.foreign}
     return tuple(sorted(name for name in left - theirs if rollout_of(name) in ours))
 
@@ -44,10 +43,6 @@ def _fqdns(service: Service, facts: Facts, nodes: Collection[str]) -> Iterator[s
     yield from (health.name for health in facts.health)
     yield from (service.fqdn(member.name) for member in facts.members)
     yield from (entry.name for entry in facts.entries)
-
-
-def _vm(fqdn: str) -> str:
-    return fqdn.partition(".")[0]
 
 
 def _found(

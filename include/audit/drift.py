@@ -8,6 +8,7 @@ from dataclasses import replace
 from include.audit.finding import Finding
 from include.audit.view import View
 from include.facts import CloudVm
+from include.planner import short_name
 
 _STATES = {
     "down": "is down in",
@@ -62,7 +63,7 @@ def _names(view: View, vm: CloudVm) -> Iterator[Finding]:
 def _taken(view: View, address: str, fqdn: str) -> str:
     """Return who else has the address, unless that is what is left of a VM of this service."""
     other = view.taken.get(address, fqdn)
-    name = other.partition(".")[0]
+    name = short_name(other)
     if other == fqdn or (name in view.reverse and view.gone(name)):
         return ""
     return f"{address} points to {other}"
@@ -154,7 +155,7 @@ def _is_let_in(view: View, vm: CloudVm) -> bool:
 def _let_in_for(view: View, address: str) -> str:
     """Return who else the address is open for, unless that is a VM of this service that is gone."""
     other = view.let_in.get(address)
-    name = (other or "").partition(".")[0]
+    name = short_name(other or "")
     if other is None or (name in view.entries and view.gone(name)):
         return ""
     return f"{address} is let in for {other or 'somebody'}"

@@ -12,7 +12,7 @@ from include.catalogue.model import Service
 from include.catalogue.requests import TRIAL
 from include.facts import Address
 from include.ownership import is_of
-from include.planner import parse_name
+from include.planner import parse_name, short_name
 
 
 def foreign(views: Mapping[str, View], facts: FleetFacts) -> Iterator[Finding]:
@@ -39,7 +39,7 @@ def _vms(facts: FleetFacts) -> Iterator[Finding]:
 
 def _hosts(facts: FleetFacts) -> Iterator[Finding]:
     for host in (host for hosts in facts.hosts.values() for host in hosts):
-        parts = parse_name(host.name.partition(".")[0])
+        parts = parse_name(short_name(host.name))
         if parts is None or parts.service != host.service:
             reason = f"says it is of {host.service}"
             yield _foreign("monitoring", f"host {host.name}", reason, "it has no name of ours")
@@ -98,7 +98,7 @@ def _unknown_services(views: Mapping[str, View], facts: FleetFacts) -> Iterator[
     }
     for system, found in things.items():
         for what, name in sorted(set(found)):
-            parts = parse_name(name.partition(".")[0])
+            parts = parse_name(short_name(name))
             if parts and parts.service not in views:
                 thing, reason = f"{what} {name}", "reads like one of ours"
                 yield _foreign(system, thing, reason, _no_service(parts.service))

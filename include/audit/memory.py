@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from include.audit.finding import Finding
-from include.audit.view import rollout_of, slot_of
+from include.audit.view import slot_of
+from include.planner import rollout_of
 
 # A VM lives a day; what is left of it is found within hours, or by the audit of a later week.
 KEPT = timedelta(days=7)

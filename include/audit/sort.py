@@ -12,7 +12,7 @@ from include.audit.view import View, proved
 from include.catalogue.model import Service
 from include.facts import Entry, Member
 from include.ownership import is_of
-from include.planner import parse_name
+from include.planner import parse_name, short_name
 
 T = TypeVar("T")
 
@@ -133,7 +133,7 @@ def _view(views: Mapping[str, View], name: str) -> View | None:
 
 def _owner(views: Mapping[str, View], fqdn: str) -> Iterator[tuple[View, str]]:
     """Yield the service that an FQDN belongs to, if any: its zone has to be that of the service."""
-    name = fqdn.partition(".")[0]
+    name = short_name(fqdn)
     view = _view(views, name)
     if view and is_of(view.service, fqdn):
         yield view, name

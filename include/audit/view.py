@@ -10,7 +10,7 @@ from datetime import datetime
 from include.audit.facts import Monitored
 from include.catalogue.model import Service
 from include.facts import Certificate, CloudVm, Member
-from include.planner import VmName, marked, parse_name
+from include.planner import VmName, marked, parse_name, rollout_of
 
 Addresses = dict[str, set[str]]
 
@@ -82,11 +82,6 @@ def slot_of(name: str) -> VmName:
     if parts is None:
         raise ValueError(f"{name} is no name of ours")
     return parts
-
-
-def rollout_of(name: str) -> str:
-    """Return what the names of all VMs of one rollout have in common: "shop-k3f9x2q"."""
-    return name.rpartition("-")[0]
 
 
 def proved(view: View) -> frozenset[str]:

@@ -19,7 +19,14 @@ from include.planner.guards import (
 from include.planner.look import Facts, marked, see
 from include.planner.model import Foreign, KeptVm, NewVm, OldVm, Pair, Plan, Seen, SeenVm, Wanted
 from include.planner.moves import Create, Drain, Join, Keep, Move, Retire, Undrain, Watch
-from include.planner.names import VmName, parse_name, rollout_id, vm_name
+from include.planner.names import (
+    VmName,
+    parse_name,
+    rollout_id,
+    rollout_of,
+    short_name,
+    vm_name,
+)
 from include.planner.render import as_markdown
 from include.planner.rollback import past_return, roll_back, taken_back
 from include.planner.rollout import plan_rollout
@@ -70,7 +77,9 @@ __all__ = [
     "roll_back",
     "rolling",
     "rollout_id",
+    "rollout_of",
     "see",
+    "short_name",
     "started_anew",
     "taken_back",
     "too_early",

@@ -38,3 +38,13 @@ def parse_name(name: str) -> VmName | None:
     """Return the parts of a name of ours, or None. Slot and rollout hold no dash: one reading."""
     found = _NAME.fullmatch(name)
     return found and VmName(found["service"], found["rollout"], int(found["slot"]))
+
+
+def rollout_of(name: str) -> str:
+    """Return what the names of all VMs of one rollout have in common: "shop-k3f9x2q"."""
+    return name.rpartition("-")[0]
+
+
+def short_name(fqdn: str) -> str:
+    """Return the VM's name in an FQDN, a certname or the name of a host."""
+    return fqdn.partition(".")[0]
