@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import pytest
 
@@ -11,18 +12,30 @@ from lab.demo import world as worlds
 from lab.demo.scene import DAG
 from tests.lab.service import Shop, signed_more_than_once
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 STEPS = ("create_vm", "enrol_in_puppet", "drain")
+Hit = Callable[[Shop, str, str], None]
 
 
-def rolled(shop: Shop, hit: Callable[[str, str], None]) -> None:
-    """Replace all VMs under load, and *hit* (run id, step) each of STEPS meanwhile."""
+def kill_task(shop: Shop, run_id: str, step: str) -> None:
+    faults.kill_task(shop.wait_for_step(run_id, step, states=frozenset({"running"})).id)
+
+
+def kill_both(shop: Shop, run_id: str, step: str) -> None:
+    """Kill triggerer and scheduler: each comes back to what the other left half done."""
+    shop.wait_for_step(run_id, step)
+    for victim in ("triggerer", "scheduler"):
+        faults.kill_process(shop.beside.supervisor, victim)
+
+
+def rolled(shop: Shop, hits: Mapping[str, Hit]) -> None:
+    """Replace all VMs under load, and hit each step meanwhile as *hits* says."""
     old, release = shop.serving()
     with shop.under_load():
         run_id = shop.airflow.trigger(DAG, release=release, replace="all")
-        for step in STEPS:
-            hit(run_id, step)
+        for step, hit in hits.items():
+            hit(shop, run_id, step)
         state = shop.airflow.wait_for_run(DAG, run_id, 600)
 
     now = shop.world()
@@ -33,31 +46,28 @@ def rolled(shop: Shop, hit: Callable[[str, str], None]) -> None:
     assert signed_more_than_once() == []
 
 
-def test_killed_tasks_and_lost_answers_make_no_second_vm(shop: Shop) -> None:
-    """Each slot is asked for once; what was made without an answer is found by its name."""
-
-    def kill(run_id: str, step: str) -> None:
-        faults.kill_task(shop.wait_for_step(run_id, step, states=frozenset({"running"})).id)
-
+@contextmanager
+def lost_answers(shop: Shop) -> Iterator[None]:
+    """Lose those of the first two calls that make a VM: what was made is found by its name."""
     shop.serving()  # so that what is counted is the rollout alone
     shop.switches.reset()
     shop.switches.set("lose-answer", "one.template.instantiate", times=2)
     try:
-        rolled(shop, kill)
+        yield
     finally:
         shop.switches.clear()
-
     counted = shop.switches.counters()
     assert counted["calls"]["one.template.instantiate"] == 2
     assert counted["peak_connections"] <= 4
 
 
-def test_triggerer_and_scheduler_are_killed_together_in_three_steps(shop: Shop) -> None:
-    """Each comes back to what the other left half done."""
+@pytest.mark.lab
+def test_whatever_is_killed_nobody_notices_and_no_vm_is_made_twice(shop: Shop) -> None:
+    with lost_answers(shop):
+        rolled(shop, dict(zip(STEPS, (kill_task, kill_both, kill_task), strict=True)))
 
-    def kill(run_id: str, step: str) -> None:
-        shop.wait_for_step(run_id, step)
-        for victim in ("triggerer", "scheduler"):
-            faults.kill_process(shop.beside.supervisor, victim)
 
-    rolled(shop, kill)
+@pytest.mark.long
+@pytest.mark.parametrize("kill", [kill_task, kill_both], ids=lambda kill: kill.__name__)
+def test_the_same_is_killed_in_each_step(shop: Shop, kill: Hit) -> None:
+    rolled(shop, dict.fromkeys(STEPS, kill))

@@ -3,101 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
-import yaml
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.catalogue.fleet import Fleet
 from include.planner import rollout_id
 from snowmelt.errors import Refused, Unreachable
-from snowmelt.operators.fleet import RotateServices
-from snowmelt.operators.fleet_plan import PlanRotation
-from tests.plugins.snowmelt.kit import (
-    OLD,
-    Ti,
-    killed_while_waiting,
-    run,
-    service,
-    serving,
-    spec,
+from tests.plugins.snowmelt.kit import Ti, killed_while_waiting, run, spec
+from tests.plugins.snowmelt.rotating import (
+    Catalogue,
+    catalogue,
+    context,
+    key,
+    planned,
+    planned_for,
+    rotate,
+    started,
+    today,
+    with_vms,
 )
 from tests.plugins.snowmelt.world import FakeRun, FakeWorld
 
-Catalogue = Callable[..., Path]
-Wave = dict[str, Any]
-
-
-@pytest.fixture
-def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
-    """Return a function that writes services, and `fleet.yaml` above them."""
-    folder = tmp_path / "services"
-    folder.mkdir()
-    monkeypatch.setenv("SNOWMELT_CATALOGUE", str(folder))
-
-    def write(*names: str, fleet: dict[str, Any] | None = None, **changes: Any) -> Path:
-        for name in names:
-            entry = service(**{"name": name, **changes}).model_dump(mode="json")
-            (folder / f"{name}.yaml").write_text(yaml.safe_dump(entry))
-        (tmp_path / "fleet.yaml").write_text(yaml.safe_dump(fleet or {}))
-        return folder
-
-    return write
-
-
-def with_vms(world: FakeWorld, *names: str) -> None:
-    for name in names:
-        world.add_vm(spec(f"{name}-{OLD}-0", "1.0"), phase="running")
-
-
-def context(world: FakeWorld, ti: Ti | None = None, **params: Any) -> Any:
-    """Return the context of a run of `rotate_fleet` that somebody started now."""
-    given: dict[str, Any] = {
-        "services": None,
-        "spread": None,
-        "again": False,
-        "day": None,
-        "dry_run": False,
-    }
-    given.update(failures=None, at_once=None)
-    ti = ti or Ti(dag_id="rotate_fleet")
-    now = datetime.fromtimestamp(world.clock.now, UTC)
-    dag_run = SimpleNamespace(dag_id=ti.dag_id, run_id=ti.run_id, run_after=now, run_type="manual")
-    return {"ti": ti, "params": {**given, **params}, "dag_run": dag_run}
-
-
-def planned(world: FakeWorld, **params: Any) -> Any:
-    return PlanRotation(task_id="plan").execute(context(world, **params))
-
-
-def planned_for(world: FakeWorld, catalogue: Catalogue, *names: str) -> Any:
-    """Return the plan for services that have a VM each, and whose rollouts take a minute."""
-    catalogue(*names)
-    with_vms(world, *names)
-    world.new_runs_end_s = 60.0
-    return planned(world)
-
-
-def rotate(plan: Any, deferrable: bool = True) -> Callable[[], RotateServices]:
-    return lambda: RotateServices(task_id="rotate", plan=plan, deferrable=deferrable)
-
-
-def today(world: FakeWorld) -> str:
-    return Fleet().day(datetime.fromtimestamp(world.clock.now, UTC)).isoformat()
-
-
-def key(world: FakeWorld, name: str) -> tuple[str, str]:
-    return f"rollout_{name}", f"rotation__{today(world)}__{name}"
-
-
-def started(world: FakeWorld) -> list[str]:
-    return [line.removeprefix("start rollout_") for line in world.story if "start" in line]
+__all__ = ["catalogue"]
 
 
 def test_every_service_is_rotated_by_a_run_of_its_own_rollout(
@@ -376,117 +305,3 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(
         rotate(plan)().execute(context(world, dry_run=True))
     assert plan is None
     assert not world.runs
-
-
-def test_only_the_services_that_were_asked_for_are_rotated(
-    world: FakeWorld, catalogue: Catalogue
-) -> None:
-    catalogue("a", "b")
-    with_vms(world, "a", "b")
-
-    assert [turn["service"] for turn in planned(world, services=["b"])["turns"]] == ["b"]
-
-
-def test_one_wrong_file_stops_no_other_service(world: FakeWorld, catalogue: Catalogue) -> None:
-    (catalogue("a", "b") / "c.yaml").write_text("name: [")
-    with_vms(world, "a", "b", "c")
-
-    assert [turn["service"] for turn in planned(world)["turns"]] == ["a", "b"]
-
-
-def test_what_failed_today_is_tried_once_more_when_somebody_asks(
-    world: FakeWorld, catalogue: Catalogue
-) -> None:
-    catalogue("a", "b")
-    with_vms(world, "a", "b")
-    world.runs[key(world, "a")] = FakeRun(conf={}, state="failed")
-    world.runs[key(world, "b")] = FakeRun(conf={}, state="success")
-
-    (a, b) = planned(world, again=True)["turns"]
-
-    assert a["run_id"] == f"rotation__{today(world)}__a__2"
-    assert planned(world, again=True)["turns"][0] == a  # the same at every try of that run
-    assert b["run_id"] == f"rotation__{today(world)}__b"
-
-
-@pytest.mark.parametrize(
-    ("state", "again", "attempt"),
-    [("success", False, 2), ("success", True, 2), ("failed", False, 2), ("failed", True, 3)],
-)
-def test_a_second_try_is_remembered(
-    world: FakeWorld, catalogue: Catalogue, state: str, again: bool, attempt: int
-) -> None:
-    """What went well then is neither called failed nor rebuilt once more."""
-    catalogue("a")
-    with_vms(world, "a")
-    dag_id, first = key(world, "a")
-    world.runs[dag_id, first] = FakeRun(conf={}, state="failed")
-    world.runs[dag_id, f"{first}__2"] = FakeRun(conf={}, state=state)
-
-    (turn,) = planned(world, again=again)["turns"]
-
-    assert turn["run_id"] == f"{first}__{attempt}"
-
-
-def test_a_rotation_that_began_yesterday_can_be_gone_on_with(
-    world: FakeWorld, catalogue: Catalogue
-) -> None:
-    catalogue("shop")
-    with_vms(world, "shop")
-    yesterday = date.fromisoformat(today(world)) - timedelta(days=1)
-
-    (turn,) = planned(world, day=yesterday.isoformat())["turns"]
-
-    assert turn["run_id"] == f"rotation__{yesterday}__shop"
-
-
-@pytest.mark.parametrize(
-    ("day", "why"), [("2999-01-01", "has not come yet"), ("2026-02-30", "there is no 2026-02-30")]
-)
-def test_a_day_that_has_not_come_is_refused(
-    world: FakeWorld, catalogue: Catalogue, day: str, why: str
-) -> None:
-    """Its proof would stand in the way of all that come before it."""
-    catalogue("shop")
-    with_vms(world, "shop")
-
-    with pytest.raises(Refused, match=why):
-        planned(world, day=day)
-
-
-def test_an_exception_for_a_service_that_is_not_there_is_told(
-    world: FakeWorld, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The one that was meant is rotated, and somebody has to know."""
-    entry = {"service": "shpo", "reason": "r", "owner": "o", "expires": "2999-01-01"}
-    catalogue("shop", fleet={"exceptions": [entry]})
-    with_vms(world, "shop")
-
-    assert [turn["service"] for turn in planned(world)["turns"]] == ["shop"]
-    told = capsys.readouterr().out
-    assert "exceptions.0.service: no service is called shpo: is shop meant?" in told
-
-
-def test_the_daily_run_spreads_and_one_started_by_hand_does_not(
-    world: FakeWorld, catalogue: Catalogue
-) -> None:
-    names = [f"s{n}" for n in range(5)]
-    catalogue(*names)
-    with_vms(world, *names)
-    daily = context(world)
-    daily["dag_run"].run_type = "scheduled"
-
-    at_once = {turn["open"][0][0] for turn in planned(world)["turns"]}
-    spread = PlanRotation(task_id="plan").execute(daily)
-
-    assert len(at_once) == 1
-    assert spread
-    assert len({turn["open"][0][0] for turn in spread["turns"]}) > 2
-
-
-def test_the_whole_fleet_is_looked_at_by_one_call(world: FakeWorld, catalogue: Catalogue) -> None:
-    catalogue("a", "b", "c")
-    serving(world, f"shop-{OLD}-0")
-    planned(world)
-
-    assert world.calls == {"vm_states": 1}
