@@ -75,10 +75,10 @@ def remember(
         for name in before.lost | before.missed
         if slot_of(name).service not in services and rollout_of(name) in rollouts
     }
-    vanished = {found.name: found.broken for found in findings if found.vanished}
+    unfilled = {found.name for found in findings if found.vanished and not found.broken}
     return Memory(
         seen={found.key: before.seen.get(found.key, moment) for found in findings},
-        lost=frozenset(name for name, broken in vanished.items() if broken),
-        missed=frozenset(unseen | {name for name, broken in vanished.items() if not broken}),
+        lost=frozenset(found.name for found in findings if found.vanished and found.broken),
+        missed=frozenset(unseen | unfilled),
         rollouts=rollouts,
     )

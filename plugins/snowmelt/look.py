@@ -86,8 +86,7 @@ def look_back(service: Service, plan: Plan) -> Facts:
     cloud = OpenNebulaHook(service.connections.opennebula)
     vms = cloud.vms_named(service.name, plan.scope)
     staying = {vm.name for vm in plan.new} | {vm.name for vm in plan.kept}
-    gone = {vm.name for vm in (*plan.old, *plan.leftovers)}
-    names = staying | gone | {vm.name for vm in vms}
+    names = staying | {*plan.going} | {vm.name for vm in vms}
     return _facts_of(service, vms, names, look_at_pool(service))
 
 

@@ -68,6 +68,6 @@ def test_whatever_is_killed_nobody_notices_and_no_vm_is_made_twice(shop: Shop) -
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kill", [kill_task, kill_both], ids=lambda kill: kill.__name__)
+@pytest.mark.parametrize("kill", [kill_task, kill_both])
 def test_the_same_is_killed_in_each_step(shop: Shop, kill: Hit) -> None:
     rolled(shop, dict.fromkeys(STEPS, kill))

@@ -151,7 +151,7 @@ def test_a_changed_byte_in_any_days_proof_is_named(
 
     for file in [*chain.glob("*.json"), *chain.glob("*.html")]:
         whole = file.read_bytes()
-        for at in (0, len(whole) // 2, len(whole) - 2):  # unit tests alter every byte
+        for at in range(0, len(whole), len(whole) // 5):
             file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
             code, told = verify(chain)
             assert code == 1

@@ -91,7 +91,8 @@ class Sweep(RolloutOperator):
                     self.log.warning("%s of %s stays", what, fqdn)
                 elif error := self._remove(f"{what} of {fqdn}", remove):
                     failed.append(error)
-                    away |= {what} if isinstance(error, Unreachable) else set()
+                    if isinstance(error, Unreachable):
+                        away.add(what)
         raise_all(failed)
 
     def _remove(self, what: str, remove: Callable[[], Outcome]) -> SnowmeltError | None:

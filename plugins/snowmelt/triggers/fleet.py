@@ -37,11 +37,10 @@ class RotationTrigger(WaitTrigger):
     async def check(self) -> Verdict:
         plan, budget = RotationPlan.from_json(self.plan), Budget(**self.budget)
         key = ("rotation", plan.day, json.dumps(self.standings, sort_keys=True))
-        before = from_json(self.standings)
         decision, now = await shared(
             key,
             self.interval / 2,
-            lambda: look_and_decide(plan, budget, before, time.time(), reader()),
+            lambda: look_and_decide(plan, budget, from_json(self.standings), time.time(), reader()),
         )
         self.standings = as_json(now)
         if decision.start:

@@ -18,7 +18,6 @@ from tests.plugins.snowmelt.kit import OLD, Ti, service, spec
 from tests.plugins.snowmelt.world import FakeWorld
 
 Catalogue = Callable[..., Path]
-Wave = dict[str, Any]
 
 
 @pytest.fixture
