@@ -38,7 +38,7 @@ class Findings:
     tries: Mapping[str, Sequence[Try]] = field(default_factory=dict)  # by service, the first first
     held: Mapping[str, str] = field(default_factory=dict)  # why a service was not started
     # services whose file is wrong or whose VMs could not be looked at: why
-    broken: Mapping[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)
     vms: Mapping[str, Sequence[SeenVm]] = field(default_factory=dict)  # by service
     evidence: Mapping[str, VmProof] = field(default_factory=dict)  # by VM
     busy: Collection[str] = ()  # services with a rollout under way

@@ -20,11 +20,11 @@ def outcomes(plan: RotationPlan, found: Findings) -> Iterator[ServiceProof]:
         for e in plan.left
         if e.service not in rotations
     }
-    broken = {
+    unknown = {
         name: ServiceProof(name=name, state="failed", reason=why)
-        for name, why in found.broken.items()
+        for name, why in found.unknown.items()
     }
-    every = {**broken, **rotations, **left}
+    every = {**unknown, **rotations, **left}
     yield from (every[name] for name in sorted(every))
 
 
@@ -49,7 +49,7 @@ def unseen(
     """Yield which services have a line of their own, and VMs that nobody could look at."""
     excepted = {each.service for each in exceptions}
     for service in services:
-        why = found.broken.get(service.name)
+        why = found.unknown.get(service.name)
         if why and service.reason != why and service.name not in excepted:
             yield f"{service.name}: its VMs are missing here: {why}"
 

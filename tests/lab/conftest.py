@@ -19,7 +19,7 @@ from lab.demo.scene import DAG
 from lab.load.process import Load, clicking
 from lab.settings import CHECKOUT
 from tests.lab.fleet import Fleet
-from tests.lab.service import Accounts, Example, Shop, Worker
+from tests.lab.service import Accounts, Example, Shop, Worker, bring_up
 
 Clicking = Callable[..., AbstractContextManager[Load]]
 
@@ -70,24 +70,31 @@ def rolled(airflow: Airflow) -> Callable[..., tuple[str, str]]:
     return roll
 
 
+@pytest.fixture(scope="session")
+def examples(airflow: Airflow, beside: Beside) -> list[Example]:
+    """The services of the catalogue, up: started together they take little longer than one."""
+    services: list[Example] = [kind(airflow, beside, clicking) for kind in (Accounts, Shop, Worker)]
+    bring_up(services)
+    return services
+
+
 @pytest.fixture
-def shop(airflow: Airflow, beside: Beside, load: Clicking) -> Shop:
+def shop(examples: list[Example], airflow: Airflow, beside: Beside, load: Clicking) -> Shop:
     """The example service, with the systems around it."""
     return Shop(airflow, beside, load)
 
 
 @pytest.fixture
-def accounts(airflow: Airflow, beside: Beside, load: Clicking) -> Accounts:
+def accounts(examples: list[Example], airflow: Airflow, beside: Beside, load: Clicking) -> Accounts:
     """The example service that is rolled, with the systems around it."""
     return Accounts(airflow, beside, load)
 
 
 @pytest.fixture(scope="module")
-def fleet(airflow: Airflow, beside: Beside) -> Iterator[Fleet]:
+def fleet(examples: list[Example], airflow: Airflow, beside: Beside) -> Iterator[Fleet]:
     """The three services of the catalogue, all up, and the rotation switched on."""
-    kinds: tuple[type[Example], ...] = (Accounts, Shop, Worker)
-    fleet = Fleet(airflow, beside, [kind(airflow, beside, clicking) for kind in kinds])
+    fleet = Fleet(airflow, beside, examples)
     airflow.wait_for_dag("rotate_fleet")
-    fleet.bring_up()
+    fleet.prepare()
     with fleet.switched_on():
         yield fleet

@@ -24,7 +24,7 @@ from lab.load.process import Load, clicking
 from lab.settings import CHECKOUT, places
 from lab.site import ASK_ACCOUNTS, tell
 from lab.vm.machines import Machines
-from tests.lab.service import Example
+from tests.lab.service import Example, bring_up
 
 DAG = "rotate_fleet"
 ROTATION_S = 1200.0
@@ -79,19 +79,14 @@ class Fleet:
         now = worlds.snapshot()
         return {each.name: worlds.vms_of(now, each.name) for each in self.services}
 
-    def bring_up(self) -> dict[str, tuple[worlds.Vm, ...]]:
-        """Have two good VMs of each service, and a shop that asks accounts; return the VMs."""
+    def prepare(self) -> None:
+        """Have two good VMs of each service, and a shop that asks accounts."""
         tell(places(), "shop", ASK_ACCOUNTS)
-        bare = [each for each in self.services if len(each.vms()) != 2]
-        runs = [(e, self.airflow.trigger(e.dag, release="1.0", replicas=2)) for e in bare]
-        for each, run_id in runs:
-            assert self.airflow.wait_for_run(each.dag, run_id, 900) == "success", each.why(run_id)
+        bring_up(self.services)  # a module before this one may have left less
         for each in self.services:
             each.serving()
-        vms = self.vms()
-        for vm in vms["shop"]:
+        for vm in self.vms()["shop"]:
             self._teach(vm)
-        return vms
 
     def _teach(self, vm: worlds.Vm) -> None:
         """Let a VM that is older than the site's setting hear of it from Puppet."""

@@ -137,6 +137,14 @@ class Worker(Example):
     name = "worker"
 
 
+def bring_up(services: Iterable[Example]) -> None:
+    """Have two VMs of each service, all that lack them at the same time."""
+    bare = [each for each in services if len(each.vms()) != 2]
+    runs = [(each, each.airflow.trigger(each.dag, release="1.0", replicas=2)) for each in bare]
+    for each, run_id in runs:
+        assert each.airflow.wait_for_run(each.dag, run_id, 900) == "success", each.why(run_id)
+
+
 def most_at_once(vms: Iterable[worlds.Vm]) -> int:
     """Return how many of *vms* there were at the same time; OpenNebula remembers those gone."""
     ids = [vm.vm_id for vm in vms]

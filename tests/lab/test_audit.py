@@ -322,7 +322,7 @@ def test_a_vm_that_lost_its_certificate_is_replaced_with_no_effect_outside(
     assert first.name not in names
 
 
-@pytest.mark.lab
+@pytest.mark.long
 def test_a_vm_that_somebody_deleted_is_replaced_and_nothing_of_it_is_left(
     shop: Shop, auditor: Auditor, inside: Inside
 ) -> None:

@@ -21,7 +21,7 @@ from snowmelt.hooks.dag_runs import DagRunsHook
 from snowmelt.hooks.good_releases import GoodReleasesHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.hooks.requests import RequestsHook
-from snowmelt.identity import retirements
+from snowmelt.identity import forget
 from snowmelt.look import facts
 from snowmelt.operators.front_door import FollowRollout
 from snowmelt.operators.request import policy
@@ -136,12 +136,12 @@ class RetireRequest(FollowRollout):
         found, nodes = facts(entry), PuppetDbHook(entry.connections.puppetdb).nodes()
         if alive := [vm.name for vm in see(entry, found).vms]:
             raise SnowmeltError(f"expired and still there: {', '.join(alive)}")
-        for name in names_left(entry, found, nodes, known_rollouts(entry.name, context)):
-            if entry.balancer:
-                balancer = balancer_for(entry.connections.balancer)
+        names = names_left(entry, found, nodes, known_rollouts(entry.name, context))
+        if entry.balancer:
+            balancer = balancer_for(entry.connections.balancer)
+            for name in names:
                 balancer.remove_member(entry.balancer.pool, name, cut=True)
-            for what, remove in retirements(entry, entry.fqdn(name), None, revoke=True):
-                self.log.info("%s %s of %s", remove(), what, name)
+        forget(entry, names, self)
 
 
 def readable(task: BaseOperator) -> list[Service]:

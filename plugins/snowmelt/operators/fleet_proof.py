@@ -79,7 +79,7 @@ class WriteProof(BaseOperator):
         )
         notes = for_nobody(fleet, [*services, *broken], date.fromisoformat(plan.day))
         stamp = self._stamp(context, plan.day, store, [str(note) for note in notes])
-        return assemble(fleet, services, plan, found, stamp), found.broken
+        return assemble(fleet, services, plan, found, stamp), found.unknown
 
     def _stamp(self, context: Context, day: str, store: Store, notes: Sequence[str]) -> Stamp:
         from include.proof import Run

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from include.facts import CloudVm
 from include.planner import Facts, see
-from include.verdict import Outcome
-from snowmelt.errors import Busy, SnowmeltError, Unreachable, raise_all
+from snowmelt.errors import Busy, SnowmeltError
 from snowmelt.hooks.balancer import balancer_for
-from snowmelt.identity import retirements
+from snowmelt.identity import forget
 from snowmelt.operators.base import deadline
 from snowmelt.operators.step import RolloutOperator, as_list, as_pairs
 from snowmelt.triggers.cloud import AllVmsGoneTrigger
@@ -78,30 +77,8 @@ class Sweep(RolloutOperator):
         return self.wait(context, gone, then="terminate")
 
     def forget(self, context: Context) -> Any:
-        """Remove what other systems know of the VMs, whose keys may be anywhere: revoke them.
-
-        One system that does not answer must not keep the others from forgetting a VM, and is not
-        waited for once more for each of the other VMs.
-        """
-        failed, away = list[SnowmeltError](), set[str]()
-        for name in self.doomed():
-            fqdn = self.service.fqdn(name)
-            for what, remove in retirements(self.service, fqdn, None, revoke=True):
-                if what in away:
-                    self.log.warning("%s of %s stays", what, fqdn)
-                elif error := self._remove(f"{what} of {fqdn}", remove):
-                    failed.append(error)
-                    if isinstance(error, Unreachable):
-                        away.add(what)
-        raise_all(failed)
-
-    def _remove(self, what: str, remove: Callable[[], Outcome]) -> SnowmeltError | None:
-        try:
-            self.log.info("%s %s", remove(), what)
-        except SnowmeltError as error:
-            self.log.warning("%s stays: %s", what, error)
-            return error
-        return None
+        """Remove what other systems know of the VMs, whose keys may be anywhere: revoke them."""
+        forget(self.service, self.doomed(), self)
 
     def _terminate(self, vm: CloudVm) -> None:
         try:

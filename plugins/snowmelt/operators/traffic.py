@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+# in place up to here: to be taken up again costs more; a worker that waits longer blocks others
+SETTLING_S = 5.0
+
+
 class JoinBalancer(NewVmOperator):
     """Add the VM to its pool and wait until the balancer sends traffic to it."""
 
@@ -71,7 +75,13 @@ class Drain(StepOperator):
                 deadline=deadline(self.service.watch.settle + pool.join_deadline),
             ),
             then="drain",
+            first_s=self._settles_s(),
         )
+
+    def _settles_s(self) -> float:
+        """How long to wait in place: some of the time has passed since the last one joined."""
+        settle = self.service.watch.settle.total_seconds()
+        return settle if settle <= SETTLING_S else 0.0
 
     def drain(self, context: Context, event: dict[str, Any]) -> Any:
         """Begin the drain, if it is still safe, and wait for its end."""

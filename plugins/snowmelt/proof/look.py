@@ -45,7 +45,7 @@ def findings(
     return Findings(
         tries={each.service: _tries(plan.day, each.service) for each in plan.all_services},
         held=held,
-        broken={**broken, **unseen},
+        unknown={**broken, **unseen},
         vms=vms,
         evidence=evidence,
         busy=[name for name in bare if FleetRunsHook().under_way(rollout_dag(name))],

@@ -72,7 +72,7 @@ def test_each_service_has_its_outcome() -> None:
     found = made(
         tries={"shop": [failed("canary.create_vm", why="create_vm: no image")]},
         held={"wiki": "the failure budget is spent"},
-        broken={"mail": "mail.yaml: name: is missing"},
+        unknown={"mail": "mail.yaml: name: is missing"},
         left=(Left(service="old", kind="empty", reason="it has no VM", owner="o"),),
     )
 
@@ -171,7 +171,7 @@ def test_services_that_a_run_was_not_asked_for_stay_in_the_proof_of_the_day() ->
 
 def test_a_service_whose_file_broke_after_its_rotation_is_there_once() -> None:
     """It was rotated, whatever its file says by now; that its VMs are missing is no good day."""
-    found = made(tries={"shop": [DONE], "wiki": [DONE]}, broken={"shop": "shop.yaml: line 1"})
+    found = made(tries={"shop": [DONE], "wiki": [DONE]}, unknown={"shop": "shop.yaml: line 1"})
 
     assert [(s.name, s.state) for s in found.services] == [("shop", "rotated"), ("wiki", "rotated")]
     assert found.objections == ("shop: its VMs are missing here: shop.yaml: line 1",)

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import TaskDeferred
 
 from snowmelt.errors import Busy, Conflict, Missing, Refused, SnowmeltError, Unreachable
 from snowmelt.operators.traffic import Drain, JoinBalancer, LeaveBalancer
+from snowmelt.triggers.traffic import DrainedTrigger, MayDrainTrigger
 from tests.plugins.snowmelt.kit import (
     NEW,
     OLD,
@@ -173,6 +175,24 @@ def test_no_drain_before_the_new_vms_have_settled(world: FakeWorld) -> None:
 
     member = world.pools["shop"][FIRST_OLD]
     assert member.drained_at - began >= 5
+
+
+@pytest.mark.parametrize(
+    ("settle_s", "story", "waits_for"),
+    [(5, [f"drain {FIRST_OLD}"], DrainedTrigger), (6, [], MayDrainTrigger)],
+)
+def test_only_a_long_time_to_settle_gives_the_worker_back(
+    world: FakeWorld, settle_s: int, story: list[str], waits_for: type
+) -> None:
+    rollout = switched(world, watch={"settle": f"{settle_s}s"})
+    for slot in (0, 1):
+        world.pools["shop"][f"shop-{NEW}-{slot}"].up_at = world.clock.now
+
+    with pytest.raises(TaskDeferred) as deferred:
+        drain(rollout)().execute(context())
+
+    assert isinstance(deferred.value.trigger, waits_for)
+    assert world.story == story
 
 
 def test_sessions_that_never_end_are_cut_at_the_deadline(

@@ -209,7 +209,7 @@ def test_a_trace_that_stays_fails_the_trial(
     of = trial()
     boots(of)
     enrols(of)
-    monkeypatch.setattr("snowmelt.operators.sweep.retirements", lambda *_, **__: [])
+    monkeypatch.setattr("snowmelt.identity.retirements", lambda *_, **__: [])
 
     with pytest.raises(SnowmeltError, match="left traces"):
         retire(of)
