@@ -108,10 +108,11 @@ class Fleet:
         assert all(url["requests"] > 500 for url in totals["urls"].values())
 
     def free_day(self) -> str:
-        """Return a day without a proof: the one after the last, beginning long ago.
+        """Return a day without a proof or a rollout: the one after the last, beginning long ago.
 
-        A day that has not come is refused. Days that a rotation of today's date could have left
-        are put away, or no other day could be proved any more.
+        An interrupted test leaves rollouts, which count for their day. A day that has not come is
+        refused. Days that a rotation of today's date could have left are put away, or no other day
+        could be proved any more.
         """
         today = datetime.now(UTC).date()
         for file in self.proofs.glob("????-??-??.*"):
@@ -119,7 +120,10 @@ class Fleet:
                 file.unlink()
         days = [date.fromisoformat(file.stem) for file in self.proofs.glob("*.json")]
         after = [day + timedelta(days=1) for day in days]
-        return max([today - LONG_AGO, *after]).isoformat()
+        day = max([today - LONG_AGO, *after])
+        while self.rollouts(day.isoformat()):
+            day += timedelta(days=1)
+        return day.isoformat()
 
     @contextmanager
     def switched_on(self) -> Iterator[None]:
