@@ -24,7 +24,7 @@ from lab.load.process import Load, clicking
 from lab.settings import CHECKOUT, places
 from lab.site import ASK_ACCOUNTS, tell
 from lab.vm.machines import Machines
-from tests.lab.service import Example, bring_up
+from tests.lab.service import Example
 
 DAG = "rotate_fleet"
 ROTATION_S = 1200.0
@@ -82,7 +82,6 @@ class Fleet:
     def prepare(self) -> None:
         """Have two good VMs of each service, and a shop that asks accounts."""
         tell(places(), "shop", ASK_ACCOUNTS)
-        bring_up(self.services)  # a module before this one may have left less
         for each in self.services:
             each.serving()
         for vm in self.vms()["shop"]:
