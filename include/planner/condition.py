@@ -82,6 +82,15 @@ def needed(service: Service, plan: Plan) -> int:
     return max(0, plan.replicas - service.max_unavailable)
 
 
+def least_before(service: Service, plan: Plan, before: int) -> int:
+    """Return how many of the VMs that a way back leaves have to serve before new ones go.
+
+    *before* of them served or came since. Where none of the old ones did, one that serves now is
+    worth more than what was there.
+    """
+    return min(max(before, bool(plan.old)), needed(service, plan))
+
+
 def ceiling(service: Service, plan: Plan) -> int:
     """Return how many VMs may exist at once, with those that are unknown or on their way out.
 

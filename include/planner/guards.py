@@ -14,6 +14,7 @@ from include.planner.condition import (
     count_serving,
     existing,
     faults_before_traffic,
+    least_before,
     needed,
 )
 from include.planner.model import NewVm, OldVm, Plan, Seen, SeenVm
@@ -196,7 +197,7 @@ def _old_ones_serve(service: Service, plan: Plan, seen: Seen) -> Verdict:
         return may_take_back(service, plan, seen)
     before = {vm.name for vm in plan.old if vm.serving} | {vm.name for vm in plan.kept}
     serving = count_serving(service, (vm for vm in seen.vms if vm.name in before))
-    least = min(len(before), needed(service, plan))
+    least = least_before(service, plan, len(before))
     if serving < least:
         return pending(f"{serving} of the VMs from before serve < {least} needed")
     return done(f"{serving} of the VMs from before serve ≥ {least} needed")

@@ -25,15 +25,17 @@ def taken_back(plan: Plan, seen: Seen, failed: Collection[int] = ()) -> Plan:
     """Return the part of *plan* that can be undone; raises `TooLate` where nothing can.
 
     Before the first irreversible step that is all of it. After it, `rolling` takes back only the
-    replacements that *failed* (their places in `plan.pairs`) and whose old VM is still there:
+    replacements that *failed* (their places in `plan.pairs`), and never one whose old VM is gone:
     the whole ones stay, and the old VMs whose turn never came serve on.
     """
-    if not (why := past_return(plan, seen)):
-        return plan
-    if not plan.pairs:
+    why = past_return(plan, seen)
+    if not plan.pairs and why:
         raise TooLate(f"no way back, {why}: let the rollout go on, or start a new one")
+    if not plan.pairs:
+        return plan
     ids = {old.vm_id for old in plan.old if not _irreversible(old, seen)}
-    pairs = [p for i, p in enumerate(plan.pairs) if i in failed and p.old in {None, *ids}]
+    undone = [p for i, p in enumerate(plan.pairs) if not why or i in failed]
+    pairs = [p for p in undone if p.old in {None, *ids}]
     new, old = {p.new for p in pairs}, {p.old for p in pairs}
     return replace(
         plan,

@@ -64,7 +64,7 @@ def _refuse_many(service: Service, plan: Plan) -> None:
     if going > limit:
         raise UnsafePlan(
             f"the plan retires {going} VMs, limits.retire is {limit}:"
-            " run with force if that is meant"
+            " run with force if that is meant, or raise it in the service's file"
         )
 
 

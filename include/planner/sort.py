@@ -39,7 +39,7 @@ def sort_vms(goal: Goal, seen: Seen) -> Sorted:
     names, ids = {vm.name for vm in staying}, {vm.vm_id for vm in staying}
     rest = [vm for vm in seen.vms if vm.name not in names]
     first, last = _part(goal, seen, rest)
-    found = Sorted(
+    return Sorted(
         kept=tuple((vm, _why_kept(goal, vm)) for vm in kept.values()),
         slots=slots,
         adopted=adopted,
@@ -47,16 +47,25 @@ def sort_vms(goal: Goal, seen: Seen) -> Sorted:
         old=tuple((vm, _why_old(goal, vm, kept)) for vm in last),
         twins=tuple(vm for vm in seen.vms if vm.name in names and vm.vm_id not in ids),
     )
-    return _at_rest(goal, found)
 
 
 def _kept(goal: Goal, seen: Seen) -> dict[int, SeenVm]:
     """Return the VMs that stay, by slot: whole ones, lowest slots first, one for each slot."""
     best: dict[int, SeenVm] = {}
     for vm in sorted(seen.vms, key=lambda vm: (vm.release == goal.release, vm.created_at)):
-        if vm.rollout != goal.rollout and not _why_replaced(goal, vm):
+        stays = _has_taken_over(goal, seen, vm) if vm.rollout == goal.rollout else None
+        if stays or (stays is None and not _why_replaced(goal, vm)):
             best[vm.slot] = vm
     return {slot: best[slot] for slot in sorted(best)[: goal.replicas]}
+
+
+def _has_taken_over(goal: Goal, seen: Seen, vm: SeenVm) -> bool:
+    """Whether what this rollout made is whole and alone in its slot, since an earlier try.
+
+    There is nothing to go back to: as a new VM it would be taken away if another one failed now.
+    """
+    others = {each.name for each in seen.vms if each.slot == vm.slot} - {vm.name}
+    return not others and vm.release == goal.release and not faults(goal.service, vm)
 
 
 def _adopted(goal: Goal, seen: Seen, kept: Mapping[int, SeenVm]) -> dict[int, SeenVm]:
@@ -104,17 +113,6 @@ def _could(vm: SeenVm) -> bool:
     return vm.phase == "running" and vm.enrolled
 
 
-def _at_rest(goal: Goal, found: Sorted) -> Sorted:
-    """What this rollout made is kept, not new, once all of it is whole and nothing else is left."""
-    whole = all(not faults(goal.service, vm) for vm in found.adopted.values())
-    if found.leftovers or found.old or not whole or len(found.adopted) < len(found.slots):
-        return found
-    made = tuple((vm, "this rollout made it, and it is whole") for vm in found.adopted.values())
-    return Sorted(
-        kept=found.kept + made, slots=(), adopted={}, leftovers=(), old=(), twins=found.twins
-    )
-
-
 def _why_replaced(goal: Goal, vm: SeenVm) -> str:
     """Return why a VM cannot stay as it is, or nothing."""
     if wrong := faults(goal.service, vm):
@@ -146,6 +144,8 @@ def _why_left_over(goal: Goal, vm: SeenVm) -> str:
 
 
 def _why_kept(goal: Goal, vm: SeenVm) -> str:
+    if vm.rollout == goal.rollout:
+        return "this rollout made it, and it is whole"
     return f"serves, release {vm.release}, {_hours(goal.now - vm.created_at)} old"
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from include.catalogue.model import Service
 from include.facts import Member
-from include.planner.condition import count_serving, needed, serves
+from include.planner.condition import count_serving, least_before, needed, serves
 from include.planner.model import NewVm, OldVm, Pair, Plan, Seen, SeenVm
 from include.planner.pairs import window
 from include.verdict import Verdict, done, pending
@@ -102,7 +102,7 @@ def may_take_back(service: Service, plan: Plan, seen: Seen) -> Verdict:
     back |= {vm.name for vm in plan.kept}
     back |= {p.new for p in plan.pairs if p.new and p.old is not None and p.old not in there}
     serving = count_serving(service, (vm for vm in seen.vms if vm.name in back))
-    least = min(len(back), needed(service, plan))
+    least = least_before(service, plan, len(back))
     if serving < least:
         return pending(f"{serving} of the VMs that stay serve < {least} needed")
     return done(f"{serving} of the VMs that stay serve ≥ {least} needed")

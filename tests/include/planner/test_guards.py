@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from include.planner import Plan, Seen, may_create, may_drain, may_join, may_retire, too_early
-from tests.include.planner.seen import NEW, health, member, planned, seen, vm
+from tests.include.planner.seen import NEW, OLD, health, member, planned, seen, vm
 from tests.include.planner.services import shop
 
 _SHOP = shop()
@@ -258,6 +258,20 @@ def test_where_the_old_ones_have_died_the_new_ones_stay() -> None:
     dead = vm(0, phase="failed", member=member(_OLD0, state="down"))
 
     assert may_drain(_SHOP, _plan(), seen(dead, _new(0), _new(1)), _NEW0).status == "pending"
+
+
+def test_where_none_of_the_old_ones_served_the_new_ones_stay() -> None:
+    """All were down when the plan was made: there is nothing to go back to."""
+    down = [vm(slot, member=member(f"shop-{OLD}-{slot}", state="down")) for slot in (0, 1)]
+    plan = planned(_SHOP, seen(*down))
+
+    assert may_drain(_SHOP, plan, seen(*down, _new(0)), _NEW0).status == "pending"
+
+
+def test_a_first_deployment_goes_though_nothing_served_before() -> None:
+    plan = planned(_SHOP, seen())
+
+    assert may_drain(_SHOP, plan, seen(_new(0)), _NEW0).status == "done"
 
 
 def test_a_service_without_balancer_counts_what_runs_and_is_well() -> None:

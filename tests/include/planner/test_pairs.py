@@ -61,7 +61,7 @@ def test_a_run_that_goes_on_does_not_replace_for_a_vm_that_was_replaced_before()
     """Slot 0 is whole: its new VM sets no old one free."""
     done = vm(0, NEW, release="1.1")
 
-    assert _told(_plan(done, vm(1), vm(2))) == ["+0", "+1 -1", "+2 -2"]
+    assert _told(_plan(done, vm(1), vm(2))) == ["+1 -1", "+2 -2"]
 
 
 def test_where_nobody_is_served_all_come_at_once() -> None:

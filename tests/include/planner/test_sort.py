@@ -54,6 +54,26 @@ def test_a_run_for_one_slot_fills_it_when_its_vm_has_vanished() -> None:
     assert not plan.old
 
 
+def test_what_an_earlier_try_made_stays_where_it_has_taken_over() -> None:
+    """Its old VM is gone: as a new one it would be taken away if another slot failed now."""
+    made, half = vm(0, NEW, release="1.1"), vm(1, NEW, release="1.1", member=None)
+
+    plan = planned(shop(), seen(made, half, vm(1)), release="1.1")
+
+    assert [(v.name, v.reason) for v in plan.kept] == [
+        (f"shop-{NEW}-0", "this rollout made it, and it is whole")
+    ]
+    assert names(plan.new) == [f"shop-{NEW}-1"]
+
+
+def test_what_an_earlier_try_made_is_new_while_its_old_vm_is_there() -> None:
+    """That one is the way back."""
+    plan = planned(shop(), seen(vm(0, NEW, release="1.1"), vm(0), vm(1)), release="1.1")
+
+    assert names(plan.new) == [f"shop-{NEW}-0", f"shop-{NEW}-1"]
+    assert not plan.kept
+
+
 def test_when_scaling_down_the_broken_one_goes_before_the_highest_slot() -> None:
     """4 to 2 with slot 0 down: 0 and 3 go, 1 and 2 stay."""
     down = vm(0, member=member("shop-aaaaaaa-0", state="down"))

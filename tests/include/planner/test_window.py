@@ -199,6 +199,24 @@ def test_before_the_first_irreversible_step_everything_is_undone() -> None:
     ]
 
 
+def test_a_whole_replacement_of_a_vm_that_served_nobody_stays() -> None:
+    """Nothing irreversible was done to one that served, and slot 0 has nothing else."""
+    down = [vm(slot, member=member(_O[slot], state="down")) for slot in range(3)]
+    plan = planned(_SHOP, seen(*down), release="1.1")
+    look = seen(_new(0), _new(1, member=None), *down[1:])
+
+    moves = roll_back(_SHOP, plan, look, {1})
+
+    assert [move.vms for move in moves if move.verb == "retire"] == [(_N[1],)]
+
+
+def test_where_nothing_served_before_what_serves_now_stays() -> None:
+    down = [vm(slot, member=member(_O[slot], state="down")) for slot in range(3)]
+    plan = planned(_SHOP, seen(*down), release="1.1")
+
+    assert may_drain(_SHOP, plan, seen(_new(0), *down), _N[0]).status == "pending"
+
+
 def test_a_new_vm_is_taken_back_only_when_the_others_serve() -> None:
     """Answers with some errors are better than none."""
     drained = vm(1, member=member(_O[1], state="drain"))

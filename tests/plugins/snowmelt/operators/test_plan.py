@@ -115,10 +115,20 @@ def test_vms_that_are_not_ours_under_our_names_stop_the_plan(world: FakeWorld) -
 def test_a_plan_beyond_the_limits_is_refused_with_the_numbers(
     world: FakeWorld, catalogue: Path
 ) -> None:
-    entry = service(limits={"retire": 1}).model_dump(mode="json")
+    entry = service(replicas=1, limits={"retire": 1}).model_dump(mode="json")
     catalogue.write_text(yaml.safe_dump(entry))
     two_old(world)
 
-    with pytest.raises(Refused, match="2"):
+    with pytest.raises(Refused, match="retires 2 VMs"):
         plan()
     assert plan(force=True)[0]
+
+
+def test_what_each_member_has_counted_is_noted_with_the_plan(world: FakeWorld) -> None:
+    """Requests tell later whether its errors are counted from there, or from a restart on."""
+    two_old(world)
+    noted = plan()[1].pushed["rollout"]["errors"]
+
+    assert set(noted) == {f"shop-{OLD}-0", f"shop-{OLD}-1"}
+    assert noted[f"shop-{OLD}-0"]["errors"] == 0
+    assert noted[f"shop-{OLD}-0"]["requests"] > 0
