@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from include.audit import Act, Finding
 from include.catalogue.model import Service
 from include.verdict import Outcome
+from snowmelt.errors import Missing
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.hooks.firewall import firewall_for
 from snowmelt.hooks.monitoring import monitoring_for
@@ -20,6 +21,15 @@ from snowmelt.identity import let_in, monitor
 def mend(service: Service, found: Finding) -> Outcome:
     """Do what the finding asks for. A rollout is not among it: Airflow starts that."""
     return MENDS[found.act](service, found)
+
+
+def _still_runs(service: Service, found: Finding) -> bool:
+    """Whether what is to be added is still for somebody: hundreds of repairs take minutes."""
+    cloud = OpenNebulaHook(service.connections.opennebula)
+    try:
+        return found.vm_id is not None and cloud.vm(found.vm_id).phase == "running"
+    except Missing:
+        return False
 
 
 def _remove_member(service: Service, found: Finding) -> Outcome:
@@ -47,6 +57,8 @@ def _monitor(service: Service, found: Finding) -> Outcome:
 
     One without our variable is somebody's: it stays, and is that conflict.
     """
+    if not _still_runs(service, found):
+        return Outcome.UNCHANGED
     fqdn, monitoring = service.fqdn(found.name), monitoring_for(service.connections.monitoring)
     if fqdn in monitoring.hosts(service.name):
         monitoring.remove_host(fqdn)
@@ -69,6 +81,8 @@ def _remove_names(service: Service, found: Finding) -> Outcome:
 
 
 def _publish(service: Service, found: Finding) -> Outcome:
+    if not _still_runs(service, found):
+        return Outcome.UNCHANGED
     dns = NameServerHook(service.connections.nameserver)
     ttl = int(service.dns.ttl.total_seconds())
     return dns.ensure_address(service.fqdn(found.name), found.address, ttl)
@@ -82,6 +96,8 @@ def _close(service: Service, found: Finding) -> Outcome:
 
 
 def _open(service: Service, found: Finding) -> Outcome:
+    if not _still_runs(service, found):
+        return Outcome.UNCHANGED
     return let_in(service, service.fqdn(found.name), found.address)
 
 

@@ -70,14 +70,17 @@ class AuditOperator(BaseOperator):
         if only is None:  # who missed them was another run: a rollout may have done it since
             lost, missed = frozenset[str](), lost | missed
         views = view_services(services.values(), facts, now, memory.known, lost, missed)
-        findings = [f for f in find(views, facts) if only is None or f.key in only]
-        busy = _busy(findings)
+        found = list(find(views, facts))
+        findings = [f for f in found if only is None or f.key in only]
+        # what the repair let in is not up yet, and does not count; what has died since does
+        down = [f for f in found if f in findings or (f.kind, f.system) == ("dead", "OpenNebula")]
+        busy = _busy(down)
         grace, chosen = timedelta(minutes=params["grace"]), params["services"] or services
         judged = judge(findings, memory, now=now, grace=grace, busy=busy)
         return Audit(
             services=services,
             judged=[each for each in judged if each.finding.service in ("", *chosen)],
-            question=brake(findings, views, busy=busy, max_down=params["max_down"] / 100),
+            question=brake(down, views, busy=busy, max_down=params["max_down"] / 100),
             memory=remember(memory, findings, rollouts(views), services, now),
         )
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from include.audit import Finding
 from include.catalogue import Service
+from include.front_doors import rollout_dag
 from snowmelt.errors import SnowmeltError, raise_all
+from snowmelt.hooks.dag_runs import DagRunsHook
 from snowmelt.mend import MENDS, mend
 from snowmelt.operators.audit import AuditOperator
 
@@ -33,6 +35,9 @@ class RepairFleet(AuditOperator):
         """Mend one thing; that one system refuses must not keep the others from being mended."""
         what = f"{found.act}: {found.system}, {found.thing} ({found.reason})"
         try:
+            if DagRunsHook().under_way(rollout_dag(service.name)):
+                self.log.info("%s: left to the rollout that has begun since the look", what)
+                return
             outcome = mend(service, found)
         except SnowmeltError as error:
             self.log.warning("%s failed: %s", what, error)

@@ -12,7 +12,7 @@ from include.catalogue import Service
 from snowmelt.errors import Refused
 from snowmelt.operators.audit import Brake
 from tests.plugins.snowmelt.auditing import FIRST, SECOND, asked, audit, catalogue, heal, repair
-from tests.plugins.snowmelt.kit import planned, service, serving, spec, two_old
+from tests.plugins.snowmelt.kit import OLD, planned, service, serving, spec, two_old
 from tests.plugins.snowmelt.world import FakeRun, FakeWorld
 
 __all__ = ["catalogue"]
@@ -156,6 +156,20 @@ def test_nothing_is_healed_when_the_brake_would_ask_by_now(world: FakeWorld) -> 
 
     with pytest.raises(Refused, match="Nothing is mended"):
         heal(max_down=20)
+    assert not world.runs
+
+
+def test_what_has_died_since_the_audit_counts_for_the_brake(world: FakeWorld) -> None:
+    """A host is going: two of twenty VMs at the audit, twelve when healing comes to it."""
+    two_old(world)
+    serving(world, f"shop-{OLD}-2")
+    world.vms[1].phase = "unknown"
+    found = audit(max_down=50)
+    assert not found["question"]
+    world.vms[2].phase = "unknown"
+
+    with pytest.raises(Refused, match="2 of 3 VMs"):
+        heal(found, max_down=50)
     assert not world.runs
 
 

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.audit import Finding
 from include.catalogue import Service
+from include.verdict import Outcome
 from snowmelt.errors import Conflict, Refused, SnowmeltError, Unreachable
+from snowmelt.mend import mend
 from snowmelt.operators.audit import Brake
 from tests.plugins.snowmelt.auditing import (
     FIRST,
@@ -146,6 +149,23 @@ def test_nothing_is_touched_while_a_rollout_of_the_service_runs_or_waits(world: 
     assert world.everything() == before
 
 
+def test_a_rollout_that_begins_while_others_are_mended_is_left_alone(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of findings, or a system that hangs, take minutes."""
+    leave_node(world)
+    world.nodes.add("shop-q2w4e7r-1.lab.test")
+
+    def and_begin(service: Service, found: Finding) -> Outcome:
+        world.runs["rollout_shop", "x"] = FakeRun(conf={})
+        return mend(service, found)
+
+    monkeypatch.setattr("snowmelt.operators.repair.mend", and_begin)
+
+    assert len(repair()) == 1
+    assert len([node for node in world.nodes if "q2w4e7r" in node]) == 1
+
+
 def test_only_the_services_that_were_asked_for_are_mended(
     world: FakeWorld, catalogue: dict[str, Service]
 ) -> None:
@@ -200,8 +220,6 @@ def test_a_vm_released_between_look_and_act_is_not_terminated(
 
     def released(*_: Any) -> Any:
         held.phase = "running"
-        from snowmelt.mend import mend
-
         return mend(*_)
 
     monkeypatch.setattr("snowmelt.operators.repair.mend", released)
