@@ -53,10 +53,11 @@ def refresh_params() -> dict[str, Param]:
             description="An image that is not READY by then is removed.",
         ),
         "cloud": Param(
-            "snowmelt_opennebula",
-            type="string",
+            None,
+            type=["null", "string"],
+            maxLength=128,
             title="OpenNebula",
-            description="Id of its Airflow Connection.",
+            description="Id of its Airflow Connection. Empty: the one that all services are on.",
         ),
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="Print the plan, change nothing."

@@ -83,11 +83,18 @@ class RequestsHook:
         return self.change(entry)
 
     def settle(self, entry: Service) -> None:
-        """Let *entry* hold, unless somebody has changed it once more and waits for that."""
-        before = _file(entry.name, BEFORE)
-        if not before.exists() or self.read(entry.name) == entry:
+        """Let *entry* hold; where somebody has changed it once more, that goes back to *entry*.
+
+        An end that is later stays: a change that came after this one was settled before it.
+        """
+        before, now = _file(entry.name, BEFORE), self.read(entry.name)
+        if before.exists() and now != entry:
+            with _written(entry) as whole:
+                whole.replace(before)
+            return
+        if ends_before(now, entry):
             self.change(entry)
-            before.unlink(missing_ok=True)
+        before.unlink(missing_ok=True)
 
     def take_back(self, entry: Service) -> Service:
         """Put back what held before *entry*, unless it was changed once more; return what holds."""
@@ -119,6 +126,12 @@ class RequestsHook:
             return Outcome.UNCHANGED
         file.unlink(missing_ok=True)
         return Outcome.REMOVED
+
+
+def ends_before(one: Service, other: Service) -> bool:
+    """Return whether *one* has the earlier end; what has none lasts for ever."""
+    ever = datetime.max.replace(tzinfo=UTC)
+    return (one.expires_at or ever) < (other.expires_at or ever)
 
 
 @contextmanager

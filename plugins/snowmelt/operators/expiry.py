@@ -45,9 +45,14 @@ class ReviewRequests(BaseOperator):
     def _end(self, name: str, moment: datetime) -> None:
         """Its owner needs it no longer. Only the entry says so: no later run brings it back."""
         entry = RequestsHook().read(name)
-        if not expired([entry], moment):
-            entry = entry.model_copy(update={"expires_at": moment})
-            self.log.info("%s %s: it ends now", RequestsHook().change(entry), name)
+        if expired([entry], moment):
+            return  # an earlier try has written it
+        if RequestsHook().written_at(name) > moment:
+            # a run that is cleared days later must not end what nobody meant
+            self.log.warning("%s was asked for, or kept longer, after %s: it stays", name, moment)
+            return
+        entry = entry.model_copy(update={"expires_at": moment})
+        self.log.info("%s %s: it ends now", RequestsHook().change(entry), name)
 
 
 class FindReminders(BaseOperator):
@@ -127,8 +132,7 @@ class RetireRequest(FollowRollout):
             self.log.info("%s was kept longer meanwhile", self.service)
             return found
         self._forget(entry, context)
-        GoodReleasesHook().forget(entry.name)
-        self.log.info("%s %s", RequestsHook().remove(entry.name), entry.name)
+        self._remove(entry)
         return found
 
     def _forget(self, entry: Service, context: Context) -> None:
@@ -142,6 +146,15 @@ class RetireRequest(FollowRollout):
             for name in names:
                 balancer.remove_member(entry.balancer.pool, name, cut=True)
         forget(entry, names, self)
+
+    def _remove(self, entry: Service) -> None:
+        """Remove the entry, unless its owner kept it longer while its traces were cleared."""
+        rollouts = DagRunsHook().under_way(rollout_dag(entry.name))
+        if rollouts or RequestsHook().read(entry.name) != entry:
+            self.log.info("%s stays: it was kept longer, or is being rolled out", entry.name)
+            return
+        GoodReleasesHook().forget(entry.name)
+        self.log.info("%s %s", RequestsHook().remove(entry.name), entry.name)
 
 
 def readable(task: BaseOperator) -> list[Service]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -32,8 +32,10 @@ class PlanRefresh(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         params = context["params"]
-        cloud = OpenNebulaImagesHook(params["cloud"])
-        services = _of_cloud(params["cloud"])
+        users = users_of("opennebula", known_services().values())
+        conn_id = params["cloud"] or _only(users)
+        cloud = OpenNebulaImagesHook(conn_id)
+        services = {service.name: service for service in users.get(conn_id, ())}
         try:
             wish = _wish(params, _run(context))
             refresh = plan_refresh(
@@ -44,7 +46,7 @@ class PlanRefresh(BaseOperator):
             raise Refused(str(error)) from error
         self.log.info("%s", refresh)
         return {
-            "cloud": params["cloud"],
+            "cloud": conn_id,
             "refresh": refresh.to_json(),
             "trials": trials,
             "dry_run": bool(params["dry_run"]),
@@ -83,6 +85,9 @@ def _wish(params: Mapping[str, Any], run: str) -> Wish:
     )
 
 
-def _of_cloud(conn_id: str) -> dict[str, Service]:
-    users = users_of("opennebula", known_services().values())
-    return {service.name: service for service in users.get(conn_id, ())}
+def _only(users: Collection[str]) -> str:
+    """Return the one OpenNebula that all services are on."""
+    if len(users) != 1:
+        there = ", ".join(users) or "no service names one"
+        raise Refused(f"cloud: which OpenNebula gets the image? There are: {there}")
+    return next(iter(users))

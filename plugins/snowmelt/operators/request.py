@@ -10,7 +10,7 @@ from include.catalogue.requests import RequestPolicy, extended, load_policy, new
 from include.planner import rollout_id
 from snowmelt.errors import Refused
 from snowmelt.hooks.dag_runs import DagRunsHook
-from snowmelt.hooks.requests import RequestsHook
+from snowmelt.hooks.requests import RequestsHook, ends_before
 from snowmelt.operators.front_door import FollowRollout
 
 if TYPE_CHECKING:
@@ -77,10 +77,26 @@ class ExtendRequest(FollowRollout):
 
     def show_outcome(self, context: Context, event: dict[str, Any]) -> dict[str, Any] | None:
         if event["status"] == "done":
-            RequestsHook().settle(self._entry(context))
+            self._hold(context)
         else:
             self._take_back(context)
         return super().show_outcome(context, event)
+
+    def _hold(self, context: Context) -> None:
+        """Let the new end hold, if the VM has it: a plan from after a take-back has the old one."""
+        entry, planned = self._entry(context), self._planned(context)
+        if planned is None or ends_before(planned, entry):
+            held = RequestsHook().take_back(entry)
+            raise Refused(
+                f"{held.name} ends at {held.expires_at}: its rollout was not planned with"
+                f" {entry.expires_at}, so no VM lasts until then. Run extend_request anew"
+            )
+        RequestsHook().settle(entry)
+
+    def _planned(self, context: Context) -> Service | None:
+        """Return the entry that the rollout is pinned to; None where somebody only marked it."""
+        rollout = DagRunsHook().pulled(*self._child(context), "plan", "rollout")
+        return Service.model_validate(rollout["service"]) if rollout else None
 
     def _take_back(self, context: Context) -> None:
         """Let it end when it was to, for so does its VM; while a rollout goes on, wait for that."""

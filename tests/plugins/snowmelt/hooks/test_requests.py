@@ -93,14 +93,33 @@ def test_what_is_kept_longer_can_go_back_until_it_is_settled(folder: Path) -> No
     assert [file.name for file in folder.iterdir()] == ["vm-abc.yaml"]
 
 
-def test_settling_leaves_alone_what_was_changed_once_more() -> None:
+def changed_twice() -> list[Service]:
+    """Let somebody keep it longer, and once more before that is settled; returns both entries."""
     RequestsHook().ensure(entry())
-    first, second = (entry(expires_at=END + timedelta(days=n)) for n in (1, 2))
-    RequestsHook().extend(first)
-    RequestsHook().extend(second)
-    RequestsHook().settle(first)
+    both = [entry(expires_at=END + timedelta(days=n)) for n in (1, 2)]
+    for each in both:
+        RequestsHook().extend(each)
+    return both
+
+
+def test_what_was_changed_once_more_goes_back_to_what_was_settled_meanwhile() -> None:
+    """Not to what held before both: its VM has gone, and that end may be over."""
+    first, second = changed_twice()
+    for _ in range(2):
+        RequestsHook().settle(first)
 
     assert RequestsHook().read("vm-abc") == second
+    assert RequestsHook().take_back(second) == first
+
+
+def test_what_is_settled_late_leaves_the_longer_end_that_was_settled_first(folder: Path) -> None:
+    """Who waits for the first is only taken up again when the second is through."""
+    first, second = changed_twice()
+    for each in (second, first):
+        RequestsHook().settle(each)
+
+    assert RequestsHook().read("vm-abc") == second
+    assert [file.name for file in folder.iterdir()] == ["vm-abc.yaml"]
 
 
 def test_what_an_owner_was_told_is_counted_for_each_end_and_goes_with_the_entry(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -39,8 +40,10 @@ def retire(name: str = "shop", *rollouts: str) -> Any:
     return run(retiring(name), asked("expire_requests", ti=ti))
 
 
-def review(end_now: str | None = None) -> list[str]:
-    return ReviewRequests(task_id="t").execute(asked("expire_requests", end_now=end_now))
+def review(end_now: str | None = None, at: datetime | None = None) -> list[str]:
+    """Do the review of a run that was started now, or *at* a moment."""
+    told = asked("expire_requests", at or datetime.now(UTC), end_now=end_now)
+    return ReviewRequests(task_id="t").execute(told)
 
 
 def test_what_has_ended_is_found_and_a_broken_file_is_no_obstacle(
@@ -58,6 +61,34 @@ def test_what_is_needed_no_longer_ends_at_once(world: FakeWorld) -> None:
     kept("young")
 
     assert review(end_now="parser") == review() == ["parser"]
+
+
+def test_a_retry_goes_on_with_what_it_has_ended_itself(world: FakeWorld) -> None:
+    kept("parser")
+    at = datetime.now(UTC)
+
+    assert review(end_now="parser", at=at) == review(end_now="parser", at=at) == ["parser"]
+
+
+def test_a_run_that_is_cleared_days_later_does_not_end_what_came_after_it(
+    world: FakeWorld,
+) -> None:
+    """The one that was meant has gone, and somebody else has asked for that name."""
+    kept("parser")
+
+    assert review(end_now="parser", at=NOW - timedelta(days=3)) == []
+    assert RequestsHook().read("parser").expires_at == NOW + timedelta(days=2)
+
+
+def test_a_run_that_is_cleared_days_later_does_not_end_what_was_kept_longer(
+    world: FakeWorld,
+) -> None:
+    ends_in(20, "parser", lives=200)
+    longer = RequestsHook().read("parser").model_copy(update={"expires_at": NOW + timedelta(5)})
+    RequestsHook().extend(longer)
+
+    assert review(end_now="parser", at=NOW - timedelta(days=1)) == []
+    assert RequestsHook().read("parser") == longer
 
 
 class Told(BaseNotifier):
@@ -250,6 +281,28 @@ def test_what_was_kept_longer_meanwhile_stays(world: FakeWorld) -> None:
 
     assert service_names() == ("shop",)
     assert world.names
+
+
+def is_kept_longer(world: FakeWorld) -> None:
+    entry = RequestsHook().read("shop")
+    RequestsHook().extend(entry.model_copy(update={"expires_at": NOW + timedelta(days=2)}))
+
+
+def is_rolled_out(world: FakeWorld) -> None:
+    world.runs["rollout_shop", "by hand"] = FakeRun(conf={}, state="queued")
+
+
+@pytest.mark.parametrize("meanwhile", [is_kept_longer, is_rolled_out])
+def test_what_comes_back_to_life_while_its_traces_are_cleared_keeps_its_entry(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[FakeWorld], None]
+) -> None:
+    gone(world)
+    world.good["shop"] = [Good(release="1.0", at="", run="")]
+    monkeypatch.setattr("snowmelt.operators.expiry.forget", lambda *_: meanwhile(world))
+    retire()
+
+    assert service_names() == ("shop",)
+    assert world.good["shop"]
 
 
 def test_one_that_was_killed_when_all_was_done_is_done(world: FakeWorld) -> None:

@@ -240,6 +240,55 @@ def test_templates_point_back_when_one_of_them_could_not_follow(world: FakeWorld
     assert NEW_IMAGE not in names(world)
 
 
+def test_an_undo_that_broke_off_goes_on_where_it_stopped(world: FakeWorld) -> None:
+    """It had pointed the template back, and not yet asked for the end of the image."""
+    before = world.templates[0].disks
+    refresh = planned()
+    run(bring_in(refresh))
+    point(refresh)
+    world.fail("remove_image", Unreachable("refused"))
+    with pytest.raises(Unreachable):
+        undo(refresh, **FAILED)
+    for _ in range(2):
+        undo(refresh, **FAILED)
+
+    assert world.templates[0].disks == before
+    assert NEW_IMAGE not in names(world)
+
+
+def test_a_run_that_is_cleared_late_leaves_alone_what_a_later_run_pointed(
+    world: FakeWorld,
+) -> None:
+    """Of the same version: the disks in the templates look the same, for they name it only."""
+    late = planned()
+    run(bring_in(late))
+    undo(late, **FAILED)
+    again = planned()
+    again["refresh"]["image"]["run"] = "another"
+    run(bring_in(again))
+    point(again)
+    before = world.everything()
+    undo(late, **FAILED)
+
+    assert world.everything() == before
+
+
+def test_no_template_points_back_at_an_image_that_has_gone(
+    world: FakeWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing could be made of it then; as it is, it can."""
+    refresh = planned()
+    run(bring_in(refresh))
+    point(refresh)
+    del world.images[0]
+
+    with pytest.raises(Busy, match="VM template t"):
+        undo(refresh, **FAILED)
+    assert world.templates[0].disks[0]["IMAGE"] == NEW_IMAGE
+    assert NEW_IMAGE in names(world)
+    assert "VM template t stays: debian-12 has gone" in capsys.readouterr().out
+
+
 def test_an_image_that_somebody_uploaded_under_the_name_is_not_taken_away(
     world: FakeWorld,
 ) -> None:

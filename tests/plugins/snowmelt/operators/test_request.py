@@ -13,7 +13,7 @@ from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.hooks.requests import RequestsHook
 from snowmelt.operators.request import ExtendRequest, RequestVm
 from tests.plugins.snowmelt.asking import NOW, asked, kept, policy
-from tests.plugins.snowmelt.kit import Ti, killed_while_waiting, run
+from tests.plugins.snowmelt.kit import Ti, killed_while_waiting, planned, run
 from tests.plugins.snowmelt.world import FakeRun, FakeWorld
 
 __all__ = ["policy"]
@@ -87,7 +87,7 @@ def test_a_lifetime_beyond_the_limit_leaves_nothing_behind(world: FakeWorld) -> 
 
 def test_what_is_kept_longer_gets_a_new_vm_with_the_new_end(world: FakeWorld) -> None:
     kept("shop", NOW + timedelta(hours=1))
-    world.new_runs_end_s = 60.0
+    plans(extension_waits(world)).state = "success"
     for _ in range(2):
         extend(service="shop", lifetime="3d")
 
@@ -112,11 +112,23 @@ def test_a_request_that_failed_says_how_to_take_it_back(world: FakeWorld) -> Non
 def extension_fails(world: FakeWorld) -> FakeRun:
     """Let a VM be kept longer, and its rollout fail; returns that run."""
     kept("shop", NOW + timedelta(hours=1))
-    killed_while_waiting(extending(), extension())
-    (child,) = world.runs.values()
+    child = plans(extension_waits(world))
     child.state = "failed"
     with pytest.raises(Refused, match="failed"):
         run(extending(), extension())
+    return child
+
+
+def extension_waits(world: FakeWorld) -> FakeRun:
+    """Let somebody keep the VM longer; returns the run of its rollout, which has only begun."""
+    killed_while_waiting(extending(), extension())
+    (child,) = world.runs.values()
+    return child
+
+
+def plans(child: FakeRun) -> FakeRun:
+    """Let the rollout plan, with what the entry says now."""
+    child.pushed["plan", -1, "rollout"] = planned(load_service("shop"))
     return child
 
 
@@ -137,11 +149,36 @@ def test_what_could_not_be_kept_longer_ends_when_it_was_to(world: FakeWorld) -> 
 
 
 def test_an_extension_whose_rollout_was_mended_holds(world: FakeWorld) -> None:
+    """Only what came after its plan was cleared, so it made the VM with the end of that plan."""
     child = extension_fails(world)
     child.state = "success"
     run(extending(), extension())
 
     assert load_service("shop").expires_at == NOW + timedelta(days=3)
+
+
+def test_an_extension_whose_rollout_was_planned_anew_is_to_be_asked_for_anew(
+    world: FakeWorld,
+) -> None:
+    """The whole run was cleared when the old end stood in the entry again: the VM has that one."""
+    plans(extension_fails(world)).state = "success"
+    for _ in range(2):
+        with pytest.raises(Refused, match="Run extend_request anew"):
+            run(extending(), extension())
+
+    assert load_service("shop").expires_at == NOW + timedelta(hours=1)
+
+
+def test_an_extension_whose_rollout_was_only_marked_a_success_does_not_hold(
+    world: FakeWorld,
+) -> None:
+    """It never planned, so it made no VM."""
+    kept("shop", NOW + timedelta(hours=1))
+    extension_waits(world).state = "success"
+    with pytest.raises(Refused, match="no VM lasts until then"):
+        run(extending(), extension())
+
+    assert load_service("shop").expires_at == NOW + timedelta(hours=1)
 
 
 def test_an_extension_that_is_killed_anywhere_knows_the_old_end(world: FakeWorld) -> None:
