@@ -17,6 +17,7 @@ class Progress:
     state: str = ""  # as in `Standing`; "": its turn has not come
     running_vms: int = 0
     others: int = 0  # runs of its DAG that are not ours and have not ended
+    not_before: float = 0  # epoch seconds, of one that was put off
 
     @property
     def active(self) -> bool:
@@ -136,6 +137,8 @@ def _not_now(turn: Turn, mine: Progress, now: float) -> str:
         return "its time was over before it could start"
     if not any(begins <= now < ends for begins, ends in turn.open):
         return "its time has not come"
+    if now < mine.not_before:
+        return "it was put off a while"
     return "another run of its rollout goes first" if mine.others else ""
 
 

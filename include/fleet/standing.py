@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from include.fleet.plan import Left
 
-PUT_OFF = "put off"  # it could not be started a moment ago: others go first
+PUT_OFF = "put off"  # it could not be started, or not yet: others go first
 UNABLE = "unable"  # it could not be started and will not be
 LEFT = "left"  # it is not to be touched any more
 
@@ -20,6 +20,7 @@ class Standing:
     state: str  # what Airflow says of its run, or one of those above
     why: str = ""  # it was put off, or cannot be started
     times: int = 0  # that it was put off
+    not_before: float = 0  # epoch seconds: then it may be tried again
     left: Left | None = None
 
     def to_json(self) -> dict[str, Any]:

@@ -29,8 +29,13 @@ def plan_turns(
     began: datetime,
     in_use: Mapping[str, int],
     spread: bool,
+    starts: datetime | None = None,
 ) -> RotationPlan:
-    """Return what the rotation of *day* is to do; *in_use* has the number of each one's VMs."""
+    """Return what the rotation of *day* is to do; *in_use* has the number of each one's VMs.
+
+    *starts* is when a run really starts that *began* hours ago by the calendar: turns count from
+    there. The hours of one that has none left are over, and `rotate` says so.
+    """
     # a window that opens after the next start is the next run's: this one would keep it waiting
     ends, after = began + fleet.rotation.duration, fleet.next_start(began)
     late = fleet.rotation.spread if spread else timedelta(0)
@@ -39,11 +44,13 @@ def plan_turns(
     for name, service in sorted(services.items()):
         if name in left:
             continue
-        spans = open_spans(name, service.maintenance, began, ends, late, after)
+        spans = open_spans(name, service.maintenance, starts or began, ends, late, after)
+        spans = spans or open_spans(name, service.maintenance, began, ends, late, after)
         if spans and in_use.get(name):
             turns.append(_turn(service, day, in_use[name], spans))
         else:
-            left[name] = _shut(service, began, ends) if in_use.get(name) else _empty(service)
+            shut = _shut(service, began, min(ends, after))
+            left[name] = shut if in_use.get(name) else _empty(service)
     return RotationPlan(
         day=day.isoformat(),
         began=began.timestamp(),

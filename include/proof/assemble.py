@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from include.proof.document import (
     VmProof,
 )
 from include.proof.findings import Findings, Try
-from include.proof.judge import objections
+from include.proof.judge import nothing_shown, objections
 from include.proof.link import Link
 from include.proof.outcomes import outcomes, unseen
 
@@ -35,6 +35,7 @@ class Stamp:
     now: datetime
     link: Link = field(default_factory=Link)
     notes: tuple[str, ...] = ()  # what else is wrong
+    earlier: Sequence[ExceptionProof] = ()  # in the day's proof that this one replaces
 
 
 def assemble(
@@ -47,7 +48,7 @@ def assemble(
     """Return the proof of a day."""
     rotations = tuple(outcomes(plan, found))
     vms = tuple(_vms(fleet, services, found))
-    exceptions = tuple(_exception(left) for left in plan.left if left.kind in _ON_PURPOSE)
+    exceptions = tuple(_exceptions(plan, found, stamp.earlier))
     return Proof(
         day=plan.day,
         written=stamp.now,
@@ -60,6 +61,7 @@ def assemble(
         objections=(
             *objections(rotations, vms, exceptions, stamp.now, found.busy, _makers(found)),
             *unseen(rotations, exceptions, found),
+            *nothing_shown(services, found.vms, exceptions, stamp.now),
             *stamp.link.notes,
             *stamp.notes,
         ),
@@ -96,6 +98,20 @@ def _unproved(service: str, vm: SeenVm, max_age_s: int) -> VmProof:
         rebuilt=vm.created_at,
         max_age_s=max_age_s,
     )
+
+
+def _exceptions(
+    plan: RotationPlan, found: Findings, earlier: Iterable[ExceptionProof]
+) -> Iterator[ExceptionProof]:
+    """Yield the exceptions of this run, and those that held before it and are over by now.
+
+    They go on for the day, unless the service has had its turn since.
+    """
+    mine = [_exception(left) for left in plan.left if left.kind in _ON_PURPOSE]
+    yield from mine
+    without_turn = {turn.service for turn in plan.others} | {left.service for left in plan.left}
+    told = {each.service for each in mine} | {name for name, tries in found.tries.items() if tries}
+    yield from (each for each in earlier if each.service in without_turn - told)
 
 
 def _exception(left: Left) -> ExceptionProof:

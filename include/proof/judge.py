@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from include.planner import parse_name
+from include.catalogue.model import Service
+from include.planner import SeenVm, parse_name
 from include.proof.document import ExceptionProof, ServiceProof, VmProof
 
 
@@ -26,6 +27,43 @@ def objections(
     judged = [vm for vm in vms if vm.service not in excepted]
     bare = [vm for vm in judged if vm.run is None and vm.service not in busy]
     return (*_services(services), *_old(judged, now), *(_bare(vm, makers or {}) for vm in bare))
+
+
+def blind(
+    services: Mapping[str, Service], vms: Mapping[str, Collection[SeenVm]]
+) -> dict[str, list[str]]:
+    """Return each OpenNebula that was looked at and showed no VM of its services, with these.
+
+    An account that lost its rights is answered with an empty list.
+    """
+    clouds = {name: services[name].connections.opennebula for name in sorted(vms)}
+    showing = {clouds[name] for name, seen in vms.items() if seen}
+    dark = sorted(set(clouds.values()) - showing)
+    return {cloud: [name for name, its in clouds.items() if its == cloud] for cloud in dark}
+
+
+def nothing_shown(
+    services: Mapping[str, Service],
+    vms: Mapping[str, Collection[SeenVm]],
+    exceptions: Sequence[ExceptionProof],
+    now: datetime,
+) -> Iterator[str]:
+    """Yield each OpenNebula that shows no VM at all, and should.
+
+    One service without a VM may be retired, and nobody tells that from one whose VMs were lost.
+    """
+    excepted = {each.service for each in exceptions}
+    for cloud, names in blind(services, vms).items():
+        missed = [n for n in names if n not in excepted and _wants_vms(services[n], now)]
+        if missed:
+            yield (
+                f"{cloud} shows no VM at all, also none of {', '.join(missed)}: may its account see"
+                " them? A service that is retired has to say `replicas: 0` in its file"
+            )
+
+
+def _wants_vms(service: Service, now: datetime) -> bool:
+    return service.replicas > 0 and not (service.expires_at and service.expires_at <= now)
 
 
 def _services(services: Sequence[ServiceProof]) -> Iterator[str]:

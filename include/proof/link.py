@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from include.proof.chain import body_of
-from include.proof.document import GateCount, Previous
+from include.proof.document import ExceptionProof, GateCount, Previous
 
 _SPOILT = (ValueError, KeyError, TypeError, AttributeError)
 _WELL = ("rotated", "left out")
@@ -40,3 +40,12 @@ def reasons_in(text: str) -> dict[str, str]:
         return {s["name"]: s["reason"] for s in services if s["state"] not in _WELL}
     except _SPOILT:
         return {}
+
+
+def exceptions_in(text: str) -> tuple[ExceptionProof, ...]:
+    """Return the exceptions of a proof of the day; none if spoilt."""
+    try:
+        found = body_of(text)["proof"]["exceptions"]
+        return tuple(ExceptionProof.model_validate(each) for each in found)
+    except _SPOILT:
+        return ()

@@ -98,7 +98,11 @@ def _in(some: Collection[str], plan: RotationPlan, known: Standings) -> Sequence
 
 def _progress(known: Standings, running: Mapping[str, int]) -> dict[str, Progress]:
     return {
-        service: Progress(state=standing.state, running_vms=running.get(service, 0))
+        service: Progress(
+            state=standing.state,
+            running_vms=running.get(service, 0),
+            not_before=standing.not_before,
+        )
         for service, standing in known.items()
     }
 

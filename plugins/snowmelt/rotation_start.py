@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from include.catalogue import CatalogueError, Service, load_service
 from include.facts import CloudVm
 from include.fleet import Left, RotationPlan, Turn, left_out
+from include.fleet.calendar import open_spans
 from include.fleet.standing import LEFT, PUT_OFF, UNABLE, Standing
 from include.planner import parse_name
 from include.verdict import Outcome
@@ -20,8 +21,10 @@ from snowmelt.hooks.opennebula import OpenNebulaHook
 
 log = logging.getLogger(__name__)
 
-# Looks are 5 s apart at least: one that is put off holds the day up for some minutes at its end.
-PATIENCE = 60
+# A service that is put off comes again after 10 s, 20 s and so on up to five minutes, for two hours
+# in all: at night it may be the only one whose time has come, and a restart takes OpenNebula long.
+PATIENCE = 30
+_FIRST_S, _LONGEST_S = 10.0, 300.0
 
 # from a Connection to the VMs of its OpenNebula
 Read = Callable[[str], Sequence[CloudVm]]
@@ -40,8 +43,12 @@ def start(
     The plan is hours old by now, so its file and its VMs are looked at once more. What may pass is
     tried again after the others; *before* is how the service stood, *now* epoch seconds.
     """
+    times = before.times if before else 0
     try:
-        left = _left(turn, datetime.fromtimestamp(now, UTC), read)
+        left, later = _left(plan, turn, now, read)
+        if left and later:
+            log.info("%s waits: %s", turn.service, left.reason)
+            return Standing(state=PUT_OFF, why=left.reason, times=times, not_before=later)
         if left:
             log.info("%s is left out: %s", turn.service, left.reason)
             return Standing(state=LEFT, left=left)
@@ -49,7 +56,7 @@ def start(
     except Refused as error:
         return _unable(turn, error)
     except SnowmeltError as error:
-        return _put_off(turn, before.times if before else 0, error)
+        return _put_off(turn, times, error, now)
     return Standing(state="queued")
 
 
@@ -80,17 +87,32 @@ def _slots(vms: Iterable[CloudVm]) -> dict[str, set[int]]:
     return slots
 
 
-def _left(turn: Turn, now: datetime, read: Read) -> Left | None:
-    """Return why a service is not to be touched any more; `Refused` while no window is open."""
+def _left(
+    plan: RotationPlan, turn: Turn, now: float, read: Read
+) -> tuple[Left | None, float | None]:
+    """Return why a service is not to be touched, and when it may be after all, in epoch seconds.
+
+    `Refused` while no window is open.
+    """
+    moment = datetime.fromtimestamp(now, UTC)
     try:
         service = load_service(turn.service)
     except CatalogueError as error:
         raise Refused(str(error)) from error
     in_use = len(_slots(read(turn.cloud)).get(turn.service, ()))
-    left = left_out(settled_fleet(), service, now, in_use)
+    left = left_out(settled_fleet(), service, moment, in_use)
     if left and left.kind == "closed":
         raise Refused("its windows were changed: none is open now")
-    return left
+    if left and left.kind == "blackout":
+        return left, _reopens(plan, turn, service, moment)
+    return left, None
+
+
+def _reopens(plan: RotationPlan, turn: Turn, service: Service, now: datetime) -> float | None:
+    """Return when a blackout is over that somebody made since the plan, while its turn lasts."""
+    ends = datetime.fromtimestamp(plan.ends, UTC)
+    spans = open_spans(service.name, service.maintenance, now, ends, timedelta(0))
+    return next((a for a, _ in spans if any(b <= a < c for b, c in turn.open)), None)
 
 
 def _ensure_run(plan: RotationPlan, turn: Turn, note: str) -> None:
@@ -105,8 +127,9 @@ def _unable(turn: Turn, error: SnowmeltError) -> Standing:
     return Standing(state=UNABLE, why=str(error))
 
 
-def _put_off(turn: Turn, times: int, error: SnowmeltError) -> Standing:
+def _put_off(turn: Turn, times: int, error: SnowmeltError, now: float) -> Standing:
     if times >= PATIENCE:
         return _unable(turn, error)
     log.warning("%s is put off: %s", turn.service, error)
-    return Standing(state=PUT_OFF, why=str(error), times=times + 1)
+    again = now + min(_LONGEST_S, _FIRST_S * 2**times)
+    return Standing(state=PUT_OFF, why=str(error), times=times + 1, not_before=again)

@@ -101,7 +101,12 @@ class RotateServices(WaitOperator):
 
     def _end(self, context: Context, decision: Decision, known: Standings) -> dict[str, Any]:
         unable = {name: each.why for name, each in known.items() if each.state == UNABLE}
-        held = {**decision.held, **unable}
+        late = {
+            name: f"{why}: {known[name].why}"
+            for name, why in decision.held.items()
+            if name in known and known[name].why
+        }
+        held = {**decision.held, **late, **unable}
         left = [asdict(each.left) for each in known.values() if each.left]
         context["ti"].xcom_push(key="held", value=held)
         context["ti"].xcom_push(key="left", value=left)

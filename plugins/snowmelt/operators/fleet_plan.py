@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from include.catalogue.fleet import Fleet
+
+
+LATE = timedelta(hours=1)  # what a busy Airflow or yesterday's rotation may cost a night
 
 
 class PlanRotation(BaseOperator):
@@ -42,6 +45,7 @@ class PlanRotation(BaseOperator):
             began=run.run_after,
             in_use=slots_in_use(services.values()),
             spread=_is_daily(run) if spread is None else spread,
+            starts=_late_start(run),
         ).only(params["services"] or (), fleet)
         plan = plan.limited(failures=params["failures"], at_once=params["at_once"])
         plan = at_last_try(plan, again=params["again"])
@@ -55,6 +59,7 @@ class PlanRotation(BaseOperator):
         """Return the day that a run is of; one of which nothing could be proved is refused."""
         from snowmelt.proof.store import Store
 
+        store = Store(fleet.proof.store)
         if asked is None:
             return fleet.day(now)
         try:
@@ -63,10 +68,22 @@ class PlanRotation(BaseOperator):
             raise Refused(f"day: there is no {asked}") from error
         if day > fleet.day(now):
             raise Refused(f"day: {asked} has not come yet, today is {fleet.day(now)}")
-        Store(fleet.proof.store).refuse_if_chained(asked)
+        store.refuse_if_chained(asked)
         return day
 
 
 def _is_daily(run: Any) -> bool:
     """Somebody who starts a rotation by hand waits for it."""
     return str(getattr(run.run_type, "value", run.run_type)) == "scheduled"
+
+
+def _late_start(run: Any) -> datetime | None:
+    """Return when a daily run began that was due hours before, None for all others.
+
+    Unpaused in the morning, the DAG begins the night's run at once. A run that was cleared may have
+    begun in time: Airflow gives it a new start then, so its minutes stay where they were.
+    """
+    if not _is_daily(run) or run.clear_number:
+        return None
+    started: datetime | None = run.start_date
+    return started if started and started > run.run_after + LATE else None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from include.proof import Proof
     from include.proof.assemble import Stamp
+    from include.proof.document import ExceptionProof
     from snowmelt.proof.store import Store
 
 
@@ -61,8 +62,9 @@ class WriteProof(BaseOperator):
     def _proof(
         self, context: Context, fleet: Fleet, plan: RotationPlan, store: Store
     ) -> tuple[Proof, Collection[str]]:
-        """Return the proof, and the services whose VMs could not be seen."""
+        """Return the proof, and the services whose VMs could not be seen, or may be hidden."""
         from include.proof.assemble import assemble
+        from include.proof.judge import blind
         from include.proof.link import reasons_in
         from snowmelt.proof.look import findings
 
@@ -78,10 +80,13 @@ class WriteProof(BaseOperator):
             patient=context["ti"].try_number <= context["ti"].max_tries,
         )
         notes = for_nobody(fleet, [*services, *broken], date.fromisoformat(plan.day))
-        stamp = self._stamp(context, plan.day, store, [str(note) for note in notes])
-        return assemble(fleet, services, plan, found, stamp), found.unknown
+        stamp = self._stamp(context, fleet, plan.day, store, [str(note) for note in notes])
+        hidden = {name for names in blind(services, found.vms).values() for name in names}
+        return assemble(fleet, services, plan, found, stamp), {*found.unknown, *hidden}
 
-    def _stamp(self, context: Context, day: str, store: Store, notes: Sequence[str]) -> Stamp:
+    def _stamp(
+        self, context: Context, fleet: Fleet, day: str, store: Store, notes: Sequence[str]
+    ) -> Stamp:
         from include.proof import Run
         from include.proof.assemble import Stamp
         from include.proof.link import Link, link_to
@@ -92,6 +97,7 @@ class WriteProof(BaseOperator):
             now=datetime.now(UTC).replace(microsecond=0),
             link=link_to(last, store.proof(last) or "") if last else Link(),
             notes=tuple(notes),
+            earlier=_excepted_before(fleet, day, store),
         )
 
     def _write(self, fleet: Fleet, proof: Proof, store: Store, unseen: Collection[str]) -> str:
@@ -111,6 +117,21 @@ class WriteProof(BaseOperator):
         self.log.info("proof of %s in %s", proof.day, store.root / "proof")
         self.log.info("hash %s, by key %s", file["seal"]["hash"], signer.fingerprint)
         return str(file["seal"]["hash"])
+
+
+def _excepted_before(fleet: Fleet, day: str, store: Store) -> Sequence[ExceptionProof]:
+    """Return the exceptions of the day's earlier proof, if our own key vouches for it as it is."""
+    from include.proof.chain import check_chain
+    from include.proof.link import exceptions_in
+    from snowmelt.proof.keys import signer_for
+    from snowmelt.proof.public import Keys
+
+    text, page = store.proof(day), store.read(f"proof/{day}.html")
+    if text is None or page is None:
+        return ()
+    ours = Keys([signer_for(fleet.proof.key, _signers(store)).public_pem])
+    found = check_chain({day: text}, {day: page}, ours.verified)
+    return () if any(each.kind != "note" for each in found) else exceptions_in(text)
 
 
 def _signers(store: Store) -> list[str]:

@@ -55,7 +55,11 @@ class PlanRollout(BaseOperator):
             "plan": plan.to_json(),
             "dry_run": dry_run,
             # what clients met until now: the proof tells what they meet from here on
-            "errors": {vm.name: vm.member.errors for vm in seen.vms if vm.member},
+            "errors": {
+                vm.name: {"errors": vm.member.errors, "requests": vm.member.requests}
+                for vm in seen.vms
+                if vm.member
+            },
         }
         context["ti"].xcom_push(key="rollout", value=rollout)
         return [] if dry_run else as_list(vm for vm in plan.new if vm.canary)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.catalogue import Service
+from include.facts import Member
 from include.planner import Facts, NewVm, OldVm, Plan
 from include.proof import Run, compare
 from include.proof.differences import INVENTORY, SAME
@@ -23,21 +24,31 @@ log = logging.getLogger(__name__)
 
 
 def of_old_vm(
-    service: Service, plan: Plan, name: str, errors_before: Mapping[str, int]
+    service: Service, plan: Plan, name: str, before: Mapping[str, Mapping[str, int] | int]
 ) -> dict[str, Any]:
     """Return what only the old VM can tell, in the last step before it is retired.
 
-    *errors_before* are those that each member had counted when the rollout was planned.
+    *before* has what each member had counted when the rollout was planned.
     """
     old = next(vm for vm in plan.old if vm.name == name)
     new = next((vm for vm in plan.new if vm.slot == old.slot), None)
     told: dict[str, Any] = {"name": name, "left": None}
     if new and (found := _differences(service, new, old)) is not None:
         told["differences"] = {new.name: found}
-    now = {m.name: m.errors for m in look_at_pool(service)}
-    if name in errors_before and name in now:
-        told["failures"] = max(0, now[name] - errors_before[name])
+    now = next((m for m in look_at_pool(service) if m.name == name), None)
+    if now and name in before:
+        told |= _failures(before[name], now)
     return told
+
+
+def _failures(before: Mapping[str, int] | int, now: Member) -> dict[str, Any]:
+    """Return the errors since then; a balancer that was restarted meanwhile counts from 0 again."""
+    if isinstance(before, int):  # as plans had it until requests were counted too
+        before = {"errors": before, "requests": 0}
+    if now.errors < before["errors"] or now.requests < before["requests"]:
+        log.warning("%s: the balancer counts anew, client failures are not known", now.name)
+        return {"restarted": True}
+    return {"failures": now.errors - before["errors"]}
 
 
 def _differences(service: Service, new: NewVm, old: OldVm) -> list[str] | None:
@@ -85,12 +96,19 @@ def write_evidence(
         run,
         facts=facts,
         reports=reports,
-        seen=Seen.of(told),
+        seen=Seen.of(_countable(told)),
         now=datetime.now(UTC),
     )
     data = {"release": plan.release, "vms": [vm.model_dump(mode="json") for vm in made]}
     text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False)
     Store(settled_fleet().proof.store).write(evidence_file(service.name, plan.rollout), text)
+
+
+def _countable(told: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return what was told, without failures where one saw a restart: new VMs count anew too."""
+    if not any(each.get("restarted") for each in told):
+        return told
+    return [{key: each[key] for key in each if key != "failures"} for each in told]
 
 
 def told_by(ti: Any, task_ids: Iterable[str]) -> list[Mapping[str, Any]]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import fsspec
 from airflow.configuration import AIRFLOW_HOME
 from airflow.sdk import ObjectStoragePath
+from airflow.sdk.io import attach
 
 from include.proof import day_of
 from snowmelt.errors import Refused, Unreachable
@@ -24,7 +26,10 @@ class Store:
 
     def __init__(self, root: str | None = None) -> None:
         given = os.environ.get(STORE_VARIABLE) or root or f"file://{AIRFLOW_HOME}/snowmelt"
-        self.root = ObjectStoragePath(given)
+        try:
+            self.root = _opened(given)
+        except (ValueError, ImportError) as error:
+            raise Refused(f"proof.store {given}: {error}: is its provider installed?") from error
 
     def read(self, name: str) -> str | None:
         """Return a file, None when there is none; a byte that was spoilt shows as such."""
@@ -75,6 +80,16 @@ class Store:
     def proof(self, day: str) -> str | None:
         """Return the text of a day's proof."""
         return self.read(f"proof/{day}.json")
+
+
+def _opened(given: str) -> ObjectStoragePath:
+    """Return the path; what nothing can read is told here, not hours later to who writes."""
+    root = ObjectStoragePath(given)
+    if root.conn_id:
+        attach(root.protocol, root.conn_id).fs  # noqa: B018
+    else:
+        fsspec.get_filesystem_class(root.protocol or "file")
+    return root
 
 
 def _write_whole(path: Path, text: str) -> None:

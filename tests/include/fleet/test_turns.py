@@ -232,3 +232,42 @@ def test_what_was_said_since_the_plan_was_made_counts(
     found = left_out(Fleet.model_validate(fleet), mine, LATER, in_use)
 
     assert told == (found and (found.kind, found.reason))
+
+
+def begun(hour: int, starts: int | None = None, **maintenance: Any) -> RotationPlan:
+    """Return the plan of a run of that hour, that really started later; there is no spread."""
+    return plan_turns(
+        Fleet(),
+        {"shop": service(maintenance=maintenance)},
+        day=date(2026, 11, 24),
+        began=BEGAN.replace(hour=hour),
+        in_use={"shop": 2},
+        spread=False,
+        starts=BEGAN.replace(hour=starts) if starts else None,
+    )
+
+
+def test_a_blackout_after_the_next_start_is_no_exception_of_this_run() -> None:
+    """The next one tells it: today nothing but the calendar kept the service from its turn."""
+    dark = {"begins": "2026-11-25 01:30", "ends": "2026-11-25 12:00", "reason": "sale"}
+    window = {"begins": "01:00", "ends": "04:00"}
+    found = begun(14, windows=[window], blackouts=[dark])
+
+    assert [left.kind for left in found.left] == ["closed"]
+
+
+def test_the_turns_of_a_run_that_starts_late_count_from_then() -> None:
+    """Its end stays that of the night it is of."""
+    found, usual = begun(1, starts=10), begun(1)
+
+    assert found.turns[0].open == ((BEGAN.replace(hour=10).timestamp(), usual.ends),)
+    assert (found.day, found.ends, found.began) == (usual.day, usual.ends, usual.began)
+
+
+def test_a_window_that_a_late_run_has_missed_is_told_by_a_turn_that_is_over() -> None:
+    """Left out as closed it would pass for one that was not to be touched today."""
+    found = begun(1, starts=10, windows=[{"begins": "02:00", "ends": "04:00"}])
+
+    (turn,) = found.turns
+    assert turn.open[-1][1] == BEGAN.replace(hour=4).timestamp()
+    assert found.left == ()

@@ -12,7 +12,7 @@ from include.fleet import Left, RotationPlan, Turn
 from include.planner import SeenVm, rollout_id
 from include.proof import GateCount, Run
 from include.proof.assemble import Stamp, assemble
-from include.proof.document import Proof
+from include.proof.document import ExceptionProof, Proof
 from include.proof.findings import FailedRollout, Findings, Try
 from include.proof.link import Link
 from tests.include.proof.samples import NOW, vm
@@ -52,6 +52,7 @@ def made(
     left: tuple[Left, ...] = (),
     before: GateCount | None = None,
     others: tuple[str, ...] = (),
+    earlier: tuple[ExceptionProof, ...] = (),
     **found: Any,
 ) -> Proof:
     services = {name: service(name=name, max_age="24h") for name in ("shop", "wiki")}
@@ -64,7 +65,7 @@ def made(
         others=tuple(turn(name) for name in others),
         left=left,
     )
-    stamp = Stamp(run=RUN, now=NOW, link=Link(gate=before or GateCount()))
+    stamp = Stamp(run=RUN, now=NOW, link=Link(gate=before or GateCount()), earlier=earlier)
     return assemble(Fleet(), services, plan, Findings(**found), stamp)
 
 
@@ -223,3 +224,46 @@ def test_a_rollout_that_failed_at_its_end_is_named_for_the_vms_that_it_made() ->
         f"{name} has no evidence: {run_id} made it and did not get to `verify`",
         "shop-x-1 has no evidence: no rollout of ours got to `verify` with it",
     )
+
+
+DONE_ALL = {"shop": [DONE], "wiki": [DONE]}
+
+
+def earlier(name: str) -> ExceptionProof:
+    return ExceptionProof(
+        service=name, kind="blackout", reason="sale", owner="o", expires="2026-11-25"
+    )
+
+
+def test_an_exception_of_the_night_holds_in_the_proof_of_a_later_run_of_the_day() -> None:
+    """Its blackout is over by the afternoon, and so is its window: its VMs are still excused."""
+    left = (Left(service="old", kind="closed", reason="r", owner="o"),)
+    found = made(left, others=("mail",), earlier=(earlier("old"), earlier("mail")), tries=DONE_ALL)
+
+    assert [e.service for e in found.exceptions] == ["old", "mail"]
+
+
+@pytest.mark.parametrize("tries", [{}, {"old": [QUEUED]}])
+def test_an_exception_of_the_night_is_over_with_the_services_turn(
+    tries: dict[str, list[Try]],
+) -> None:
+    """It has one in this run, or was rotated since."""
+    left = (Left(service="old", kind="closed", reason="r", owner="o"),) if tries else ()
+    name = "old" if tries else "shop"
+    found = made(left, earlier=(earlier(name),), tries={**DONE_ALL, **tries})
+
+    assert found.exceptions == ()
+
+
+def test_an_exception_that_still_holds_stands_once() -> None:
+    left = (Left(service="old", kind="blackout", reason="now", owner="o", until="2026-11-26"),)
+    found = made(left, earlier=(earlier("old"),), tries=DONE_ALL)
+
+    assert [(e.service, e.reason) for e in found.exceptions] == [("old", "now")]
+
+
+def test_a_day_on_which_opennebula_shows_no_vm_is_no_good_one() -> None:
+    found = made(tries=DONE_ALL, vms={"shop": [], "wiki": []})
+
+    (told,) = found.objections
+    assert "shows no VM at all, also none of shop, wiki" in told

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from include.proof import ServiceProof, check_chain, page, seal, text_of
-from include.proof.link import link_to, reasons_in
+from include.proof.link import exceptions_in, link_to, reasons_in
 from tests.include.proof.samples import DAYS, KEY, chain, proof, sign, verified
 
 FIRST, MIDDLE, LAST = DAYS
@@ -50,3 +50,13 @@ def test_what_was_not_rotated_is_remembered_with_its_reason() -> None:
 
     assert reasons_in(text) == {"b": "the failure budget is spent"}
     assert reasons_in("") == reasons_in("{") == {}
+
+
+def test_the_exceptions_of_a_proof_of_the_day_are_remembered() -> None:
+    """None of one that was spoilt, and none where an exception is no such thing."""
+    text = chain()[0][FIRST]
+
+    (told,) = exceptions_in(text)
+    assert (told.service, told.reason, told.expires) == ("wiki", "closing", "2026-12-01")
+    assert exceptions_in("") == exceptions_in("{") == ()
+    assert exceptions_in(text.replace('"owner"', '"who"')) == ()

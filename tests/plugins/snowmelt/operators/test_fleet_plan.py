@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -112,14 +113,57 @@ def test_an_exception_for_a_service_that_is_not_there_is_told(
     assert "exceptions.0.service: no service is called shpo: is shop meant?" in told
 
 
+def scheduled(world: FakeWorld, late: timedelta = timedelta(0), clear_number: int = 0) -> Any:
+    """Return the context of a daily run, due at 01:00, that began *late*."""
+    ctx = context(world)
+    run = ctx["dag_run"]
+    run.run_after = run.run_after.replace(hour=1, minute=0)
+    run.run_type, run.clear_number, run.start_date = "scheduled", clear_number, run.run_after + late
+    return ctx
+
+
+def first_turn(ctx: Any) -> tuple[str, float, float]:
+    """Return the day, the seconds until the first turn, and those until the end."""
+    plan = PlanRotation(task_id="plan").execute(ctx)
+    assert plan
+    due = ctx["dag_run"].run_after.timestamp()
+    return plan["day"], plan["turns"][0]["open"][0][0] - due, plan["ends"] - due
+
+
+def test_a_night_that_was_missed_in_a_pause_spreads_from_when_it_really_begins(
+    world: FakeWorld, catalogue: Catalogue
+) -> None:
+    """Unpaused in the morning, all minutes of the night are past: the fleet would start at once."""
+    catalogue("shop")
+    with_vms(world, "shop")
+    day, opens, ends = first_turn(scheduled(world))
+    hours = timedelta(hours=9)
+
+    late = first_turn(scheduled(world, hours))
+
+    assert late == (day, opens + hours.total_seconds(), ends)
+
+
+@pytest.mark.parametrize(
+    ("late", "clear_number"), [(timedelta(minutes=50), 0), (timedelta(hours=9), 1)]
+)
+def test_a_plan_that_is_made_again_moves_no_minute(
+    world: FakeWorld, catalogue: Catalogue, late: timedelta, clear_number: int
+) -> None:
+    """Who clears a run gives it a new start: that says nothing of when its night began."""
+    catalogue("shop")
+    with_vms(world, "shop")
+
+    assert first_turn(scheduled(world, late, clear_number)) == first_turn(scheduled(world))
+
+
 def test_the_daily_run_spreads_and_one_started_by_hand_does_not(
     world: FakeWorld, catalogue: Catalogue
 ) -> None:
     names = [f"s{n}" for n in range(5)]
     catalogue(*names)
     with_vms(world, *names)
-    daily = context(world)
-    daily["dag_run"].run_type = "scheduled"
+    daily = scheduled(world)
 
     at_once = {turn["open"][0][0] for turn in planned(world)["turns"]}
     spread = PlanRotation(task_id="plan").execute(daily)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -58,7 +59,7 @@ def write_service(folder: Path, **changes: Any) -> None:
     (folder / "shop.yaml").write_text(yaml.safe_dump(entry))
 
 
-def rebuilt(world: FakeWorld, counted: bool = True) -> None:
+def rebuilt(world: FakeWorld, counted: bool = True, restarted: bool = False) -> None:
     """Let the rotation of `shop` have ended well, as far as its `verify`."""
     old = two_old(world)
     rollout = planned(service(), rollout=ROLLOUT)
@@ -76,7 +77,9 @@ def rebuilt(world: FakeWorld, counted: bool = True) -> None:
             "name": f"shop-{OLD}-{slot}",
             "left": "2026-11-24T02:00:00+00:00",
             "differences": {NAMES[slot]: ["package nmap 7.93: on the old VM only"]},
-            **({"failures": slot} if counted else {}),
+            **(
+                {"restarted": True} if restarted and slot else {"failures": slot} if counted else {}
+            ),
         }
         for slot in (0, 1)
     ]
@@ -156,6 +159,17 @@ def test_failures_that_nobody_counted_are_not_none(world: FakeWorld, store: Path
     pools = [vm["balancer"] for vm in written(store)["proof"]["vms"]]
     assert [pool["client_failures"] for pool in pools] == [None, None]
     assert "client failures not counted" in (store / f"proof/{DAY}.html").read_text()
+
+
+def test_failures_are_not_counted_on_any_vm_when_the_balancer_was_restarted(
+    world: FakeWorld, store: Path
+) -> None:
+    """It was seen at the second old VM; the new one of the first counts from 0 again as well."""
+    rebuilt(world, restarted=True)
+    prove(world)
+
+    pools = [vm["balancer"] for vm in written(store)["proof"]["vms"]]
+    assert [pool["client_failures"] for pool in pools] == [None, None]
 
 
 def test_the_chain_is_checked_offline(
@@ -454,3 +468,47 @@ def test_what_was_left_out_since_the_plan_is_in_the_proof(world: FakeWorld, stor
     proof = written(store)["proof"]
     assert [(s["state"], s["reason"]) for s in proof["services"]] == [("left out", "sale")]
     assert [e["kind"] for e in proof["exceptions"]] == ["blackout"]
+
+
+def test_an_opennebula_that_shows_nothing_makes_a_bad_day_and_costs_no_evidence(
+    world: FakeWorld, store: Path
+) -> None:
+    """Its account may have lost its rights; when it has them back, the VMs are proved as before."""
+    rebuilt(world)
+    hidden = dict(world.vms)
+    world.vms.clear()
+    with pytest.raises(Refused, match="snowmelt_opennebula shows no VM at all, also none of shop"):
+        prove(world)
+
+    world.vms.update(hidden)
+    prove(world)
+
+    assert [vm["run"]["run_id"] for vm in written(store)["proof"]["vms"]] == [RUN_ID, RUN_ID]
+
+
+@pytest.mark.parametrize("altered", [False, True])
+def test_an_exception_of_the_night_stands_when_the_day_is_proved_again_in_the_afternoon(
+    world: FakeWorld, store: Path, tmp_path: Path, altered: bool
+) -> None:
+    """Nothing was rotated since: its old VMs are as excused as they were, by what we signed."""
+    two_old(world)
+    ctx = context(world)
+    plan = PlanRotation(task_id="plan").execute(ctx)
+    left = {"service": "shop", "kind": "blackout", "reason": "sale", "owner": "o", "until": day(1)}
+    ctx["ti"].pulled["rotate left"] = [left]
+    WriteProof(task_id="write_proof", plan=plan).execute(ctx)
+
+    other = datetime.fromtimestamp(world.clock.now, UTC) + timedelta(days=3)
+    window = {"begins": "22:00", "ends": "23:00", "days": [f"{other:%a}".lower()]}
+    write_service(tmp_path / "services", maintenance={"windows": [window]})
+    file = store / f"proof/{DAY}.json"
+    file.write_text(file.read_text().replace('"sale"', '"sales"') if altered else file.read_text())
+    with suppress(Refused):  # VMs without evidence are not excused then
+        prove(world)
+
+    proof = written(store)["proof"]
+    assert [(s["state"], s["reason"]) for s in proof["services"]] == [
+        ("left out", "no window opens today")
+    ]
+    kept = [] if altered else [("blackout", "sale")]
+    assert [(e["kind"], e["reason"]) for e in proof["exceptions"]] == kept

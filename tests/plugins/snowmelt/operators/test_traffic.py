@@ -330,6 +330,30 @@ def test_a_vm_that_leaves_tells_what_is_lost_with_it(world: FakeWorld) -> None:
     assert datetime.fromisoformat(told["left"]).tzinfo is UTC
 
 
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        ({"errors": 0, "requests": 1}, {"failures": 0}),
+        (0, {"failures": 0}),
+        ({"errors": 0, "requests": 10**9}, {"restarted": True}),
+        ({"errors": 1, "requests": 0}, {"restarted": True}),
+        (1, {"restarted": True}),
+    ],
+    ids=["counted", "plan of before", "fewer requests", "fewer errors", "fewer, plan of before"],
+)
+def test_failures_are_not_counted_over_a_restart_of_the_balancer(
+    world: FakeWorld, before: Any, told: dict[str, Any]
+) -> None:
+    """It begins at 0 again, and what clients met before is lost: 0 would be a lie."""
+    rollout = switched(world)
+    run(drain(rollout))
+    rollout["errors"] = {FIRST_OLD: before}
+
+    found = run(leave(rollout))
+
+    assert {key: found[key] for key in ("failures", "restarted") if key in found} == told
+
+
 def test_a_new_vm_that_told_nothing_since_its_puppet_run_is_not_compared(world: FakeWorld) -> None:
     """Its facts from before the run lack the release: that says nothing of the old VM."""
     rollout = switched(world)

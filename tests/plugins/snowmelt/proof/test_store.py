@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from snowmelt.errors import Unreachable
+from snowmelt.errors import Refused, Unreachable
 from snowmelt.proof.store import Store
 
 
@@ -50,6 +50,12 @@ def test_a_store_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
 
     with pytest.raises(Unreachable, match="cannot write"):
         Store(f"file://{tmp_path}/store").write("proof/2026-11-24.json", "{}")
+
+
+@pytest.mark.parametrize("root", ["nosuch://bucket/a", "s3://aws_default@bucket/a"])
+def test_a_storage_without_its_provider_is_refused_before_anything_is_written(root: str) -> None:
+    with pytest.raises(Refused, match=f"proof.store {root}: .*is its provider installed"):
+        Store(root)
 
 
 def test_the_environment_says_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
