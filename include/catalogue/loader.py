@@ -60,6 +60,14 @@ class _OnceLoader(yaml.CSafeLoader):
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Name the line of what looks like a date and is none: PyYAML raises a plain ValueError."""
+        try:
+            return super().construct_object(node, deep=deep)
+        except ValueError as error:
+            problem = f"{node.value}: {error}"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
+
 
 def catalogue_folder(folder: Path | None = None) -> Path:
     """Return *folder*, else what SNOWMELT_CATALOGUE says, else the one beside this file."""
@@ -113,7 +121,7 @@ def _file(name: str, folder: Path | None) -> Path:
 
 
 def parse(file: Path, kind: type[P]) -> P | list[Problem]:
-    """Return what a file holds, as a *kind*, or its mistakes."""
+    """Return what a file holds, as a *kind*, or its mistakes; raises `FileNotFoundError`."""
     try:
         return kind.model_validate(_OnceLoader(file.read_bytes()).get_single_data())
     except yaml.MarkedYAMLError as error:
@@ -121,7 +129,17 @@ def parse(file: Path, kind: type[P]) -> P | list[Problem]:
     except yaml.YAMLError as error:  # a byte that is no text
         return [Problem(file, "", " ".join(str(error).split()))]
     except ValidationError as error:
-        return [Problem(file, _path(e["loc"]), _fix(e)) for e in error.errors()]
+        return mistakes(file, error)
+    except FileNotFoundError:
+        raise  # what that means, each caller knows
+    except OSError as error:
+        fix = f"{error.strerror}: Airflow's account (uid {os.getuid()}) has to read it"
+        return [Problem(file, "", fix)]
+
+
+def mistakes(file: Path, error: ValidationError, *part: str) -> list[Problem]:
+    """Return what is wrong with a file, or with one part of it."""
+    return [Problem(file, _path((*part, *e["loc"])), _fix(e)) for e in error.errors()]
 
 
 def _read(file: Path) -> Service | list[Problem]:

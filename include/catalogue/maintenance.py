@@ -36,7 +36,7 @@ def _read_clock(text: object) -> time:
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # "Europe" is a folder
         raise ValueError("no such time zone: write one such as Europe/Berlin") from error
     return name
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
 
-from include.catalogue.loader import CatalogueError, catalogue_folder, parse
+from include.catalogue.loader import CatalogueError, Problem, catalogue_folder, mistakes, parse
 from include.catalogue.model import Service
 from include.catalogue.types import Duration, Part, Sentence, ShortName, read_duration
 
@@ -50,6 +50,12 @@ class RequestPolicy(Part):
     offers: dict[ShortName, dict[str, Any]] = Field(default_factory=dict)  # parts of an entry
     common: dict[str, Any] = Field(default_factory=dict)  # the parts that all offers share
 
+    @model_validator(mode="after")
+    def _usual_is_allowed(self) -> Self:
+        if self.lifetime > self.longest:
+            raise ValueError("lifetime is longer than longest: who names none could get none")
+        return self
+
 
 def policy_file(folder: Path | None = None) -> Path:
     """Return where `requests.yaml` is: above the folder of the services."""
@@ -62,9 +68,30 @@ def load_policy(file: Path | None = None) -> RequestPolicy:
     if not file.exists():
         return RequestPolicy()
     found = parse(file, RequestPolicy)
-    if isinstance(found, RequestPolicy):
+    problems = _offers(file, found) if isinstance(found, RequestPolicy) else found
+    if isinstance(found, RequestPolicy) and not problems:
         return found
-    raise CatalogueError(found)
+    raise CatalogueError(problems)
+
+
+def _offers(file: Path, policy: RequestPolicy) -> list[Problem]:
+    """Return what would be wrong with the entry of each offer: who asks cannot mend it."""
+    found: list[Problem] = []
+    for offer in policy.offers:
+        try:
+            Service.model_validate(_entry(policy, offer, _ANY) | _SOMEBODY)
+        except ValidationError as error:
+            found += mistakes(file, error, "offers", offer)
+    return found
+
+
+_ANY = Size(cpu=1, vcpu=1, memory_mb=1024)
+_SOMEBODY = {"name": "somebody", "owner": "somebody", "description": "any", "replicas": 1}
+
+
+def _entry(policy: RequestPolicy, offer: str, size: Size) -> dict[str, Any]:
+    entry = merged(policy.common, policy.offers[offer])
+    return merged(entry, {"opennebula": size.model_dump()})
 
 
 def new_request(
@@ -76,15 +103,13 @@ def new_request(
     """
     if name.endswith(TRIAL):
         raise ValueError(f"{name}: names that end in {TRIAL} are those of trials of images")
-    size = policy.sizes[asked["size"]]
-    entry = merged(policy.common, policy.offers[asked["offer"]])
+    entry = _entry(policy, asked["offer"], policy.sizes[asked["size"]])
     entry |= {
         "name": name,
         "owner": asked["owner"],
         "description": asked["purpose"],
         "replicas": 1,
         "expires_at": end_of(policy, asked["lifetime"], now),
-        "opennebula": {**entry.get("opennebula", {}), **size.model_dump()},
     }
     if asked["release"]:
         entry["release"] = asked["release"]

@@ -2,42 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
 from include.catalogue.fleet import Fleet, fleet_file, load_fleet
-from include.catalogue.loader import CatalogueError, Problem, service_names, try_all
+from include.catalogue.loader import (
+    FOLDER_VARIABLE,
+    CatalogueError,
+    Problem,
+    catalogue_folder,
+    service_names,
+    try_all,
+)
 from include.catalogue.model import Service
-from include.fleet.calendar import open_spans
+from include.fleet.pauses import longest_pause
 
 
 def all_problems(now: datetime) -> list[Problem]:
     """Return every mistake of every service's file, and of `fleet.yaml`."""
-    services, found = try_all()
+    services, broken = try_all()
+    found = [*_not_read(catalogue_folder()), *broken]
     try:
         fleet = load_fleet()
     except CatalogueError as error:
         return [*found, *error.problems]
-    shut = [_never(fleet, file) for file, each in services.items() if never_opens(fleet, each, now)]
-    return [*found, *shut, *for_nobody(fleet, service_names(), fleet.today(now))]
+    late = [problem for file, each in services.items() for problem in _late(fleet, file, each, now)]
+    return [*found, *late, *for_nobody(fleet, service_names(), fleet.today(now))]
 
 
-def never_opens(fleet: Fleet, service: Service, now: datetime) -> bool:
-    """Whether no window of a service is open while a rotation of the week may start something."""
-    nights = [fleet.next_start(now + timedelta(days=number)) for number in range(7)]
-    usual = service.maintenance.model_copy(update={"blackouts": ()})
-    return not any(
-        open_spans(service.name, usual, night, night + fleet.rotation.duration, timedelta(0))
-        for night in nights
-    )
+def _not_read(folder: Path) -> Iterator[Problem]:
+    """Yield why there are fewer services than somebody has written."""
+    if not folder.is_dir():
+        yield Problem(folder, "", f"is no folder: {FOLDER_VARIABLE} names that of the services")
+    for file in sorted(folder.glob("*.yml")):
+        yield Problem(file, "", f"is not read: call it {file.stem}.yaml")
 
 
-def _never(fleet: Fleet, file: Path) -> Problem:
-    starts = f"{fleet.rotation.starts:%H:%M} {fleet.rotation.time_zone}"
-    fix = f"no rotation meets them: it starts at {starts} and lasts {fleet.rotation.duration}"
-    return Problem(file, "maintenance.windows", f"{fix}; see rotation in {fleet_file().name}")
+def _late(fleet: Fleet, file: Path, service: Service, now: datetime) -> Iterator[Problem]:
+    """Yield what is too old, by the calendar alone, before its turn comes again."""
+    maintenance, allowed = service.maintenance, fleet.max_age_of(service)
+    usual = maintenance.model_copy(update={"blackouts": ()})  # these are exceptions in the proof
+    pause = longest_pause(fleet, service.name, usual, now)
+    if pause is None:
+        starts = f"{fleet.rotation.starts:%H:%M} {fleet.rotation.time_zone}"
+        fix = f"no rotation meets them: it starts at {starts} and lasts {fleet.rotation.duration}"
+        yield Problem(file, "maintenance.windows", f"{fix}; see rotation in {fleet_file().name}")
+        return
+    if pause > allowed:
+        yield Problem(file, "max_age", f"{_hours(allowed)}, and its windows are {_apart(pause)}")
+    whole = longest_pause(fleet, service.name, maintenance, now) or pause
+    needed, ttl = max(allowed, whole), service.puppet.certificate_ttl
+    if ttl <= needed:
+        fix = f"{_hours(ttl)}, and a VM may get {_hours(needed)} old: let it last longer"
+        yield Problem(file, "puppet.certificate_ttl", f"{fix}, or its windows be closer")
+
+
+def _apart(pause: timedelta) -> str:
+    return f"up to {_hours(pause)} apart: raise it, and puppet.certificate_ttl above it"
+
+
+def _hours(duration: timedelta) -> str:
+    return f"{duration / timedelta(hours=1):.0f} h"
 
 
 def for_nobody(fleet: Fleet, names: Collection[str], today: date) -> list[Problem]:

@@ -174,6 +174,9 @@ def _haproxy() -> dict[str, Any]:
             "stick_expire_s": _number(
                 "Stick-table expire (s)", "as in the configuration; HAProxy does not tell it", 1800
             ),
+            "server_options": _text(
+                "Server options", "of all new members, which no default-server reaches: check-ssl …"
+            ),
         },
         hidden=("schema", "login", "password"),
         relabeling={},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,39 @@ def test_a_byte_that_is_no_text_is_a_mistake_of_that_file_only(home: Path) -> No
     assert set(DagBag(str(DAGS / "rollout.py")).dags) == {"rollout_wiki"}
 
 
+def test_a_day_that_does_not_exist_is_a_mistake_of_that_file_only(home: Path) -> None:
+    """YAML reads an unquoted date, and stumbles over the 31st of June."""
+    entry = service(name="shop").model_dump(mode="json")
+    dark = "{begins: 2026-06-31, ends: 2026-07-02, reason: sale}"
+    text = yaml.safe_dump({k: v for k, v in entry.items() if k != "maintenance"})
+    (home / "services/shop.yaml").write_text(f"{text}maintenance: {{blackouts: [{dark}]}}")
+
+    assert "2026-06-31: day is out of range for month" in told()
+    assert set(DagBag(str(DAGS / "rollout.py")).dags) == {"rollout_wiki"}
+
+
+def test_a_file_that_airflow_may_not_read_is_a_mistake_of_that_file_only(home: Path) -> None:
+    """Tests run as root, who may read all: a folder stands for it."""
+    (home / "services/shop.yaml").unlink()
+    (home / "services/shop.yaml").mkdir()
+
+    assert "shop.yaml: Is a directory: Airflow's account" in told()
+    assert set(DagBag(str(DAGS / "rollout.py")).dags) == {"rollout_wiki"}
+
+
+def test_a_catalogue_that_is_not_there_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or there is no DAG and nobody says why."""
+    monkeypatch.setenv("SNOWMELT_CATALOGUE", str(home / "servises"))
+
+    assert "servises: is no folder: SNOWMELT_CATALOGUE names that of the services" in told()
+
+
+def test_a_file_that_nobody_reads_is_told(home: Path) -> None:
+    (home / "services/web.yml").write_text("name: web")
+
+    assert "services/web.yml: is not read: call it web.yaml" in told()
+
+
 def test_a_template_where_yaml_was_meant_is_a_mistake_of_that_file_only(home: Path) -> None:
     """`{{ name }}` is a mapping whose key is a mapping."""
     (home / "services/shop.yaml").write_text("name: {{ name }}")
@@ -106,3 +140,40 @@ def test_a_window_that_no_rotation_meets_is_told(home: Path) -> None:
     errors = told()
     assert "shop.yaml: maintenance.windows: no rotation meets them: it starts at 01:00" in errors
     assert "wiki.yaml" not in errors
+
+
+WEEKNIGHTS = {"days": ["mon", "tue", "wed", "thu"], "begins": "22:00", "ends": "04:00"}
+
+
+def changed(home: Path, **changes: object) -> None:
+    entry = service(name="shop", **changes).model_dump(mode="json", exclude_unset=True)
+    (home / "services/shop.yaml").write_text(yaml.safe_dump(entry))
+
+
+def test_windows_further_apart_than_the_age_of_a_vm_are_told(home: Path) -> None:
+    """From Friday at 01:00 to Monday at 22:00 nothing opens: each Sunday's proof would fail."""
+    changed(home, maintenance={"windows": [WEEKNIGHTS]})
+
+    assert "shop.yaml: max_age: 26 h, and its windows are up to 9" in told()
+    assert "shop.yaml: puppet.certificate_ttl: 72 h, and a VM may get 9" in told()
+
+
+def test_a_long_blackout_needs_longer_certificates_and_no_other_age(home: Path) -> None:
+    """In the proof it is an exception, but Puppet goes no further."""
+    begins = datetime.now(UTC).date() + timedelta(days=3)
+    dark = {"begins": f"{begins}", "ends": f"{begins + timedelta(days=7)}", "reason": "sale"}
+    changed(home, maintenance={"blackouts": [dark]})
+
+    errors = told()
+    assert "shop.yaml: puppet.certificate_ttl: 72 h, and a VM may get 1" in errors
+    assert "max_age" not in errors
+
+
+def test_the_example_of_the_documentation_has_no_mistake(home: Path) -> None:
+    """`docs/how-to/daily-rotation.md` shows it, with a year that goes by."""
+    page = (DAGS.parent / "docs/how-to/daily-rotation.md").read_text()
+    example = yaml.safe_load(page.split("```yaml")[1].split("```")[0])
+    puppet = {**service().puppet.model_dump(exclude_unset=True), **example.pop("puppet")}
+    changed(home, puppet=puppet, **example)
+
+    assert told() == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from snowmelt.errors import Missing, Refused, SnowmeltError
 
@@ -36,10 +38,18 @@ _kept: dict[str, _Known] = {}
 def _known(conn_id: str) -> _Known:
     now, known = time.monotonic(), _kept.get(conn_id)
     if known is None or known.until <= now:
-        found = BaseHook.get_connection(conn_id)
+        found = _ask(conn_id)
         known = _Known(connection=found, extra=found.extra_dejson, until=now + KEPT_S)
         _kept[conn_id] = known
     return known
+
+
+def _ask(conn_id: str) -> Connection:
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:  # or a secrets backend is away: so it is retried
+        told = f"Airflow has no connection {conn_id}: make it, or mend `connections` of the service"
+        raise SnowmeltError(told) from error
 
 
 def forget_connections() -> None:
@@ -87,8 +97,20 @@ class ConnectedHook(BaseHook):
 
     def verify(self) -> bool | str:
         """Return how to check the server's certificate: against the system's CAs or a CA file."""
-        text = self.option("verify", self.option("ca_file", "true"))
-        return {"true": True, "false": False}.get(text.lower(), text)
+        key = "verify" if self.option("verify") else "ca_file"
+        said = {"true": True, "false": False, "": True}.get(self.option(key).lower())
+        return self.file(key) if said is None else said
+
+    def file(self, key: str) -> str:
+        """Return the path in one extra, "" when it names none; `Refused` when it is not readable.
+
+        A library tells of it as of a connection that broke, with neither the file nor the field.
+        """
+        path = self.option(key)
+        if path and not os.access(path, os.R_OK):
+            told = f"cannot be read by Airflow's account (uid {os.getuid()}): is it there?"
+            raise Refused(f"connection {self.conn_id}: {key} {path} {told}")
+        return path
 
 
 def tried(look: Callable[[], Any]) -> tuple[bool, str]:

@@ -38,6 +38,7 @@ _WEIGHT = 100
 # A name becomes part of a command line, where ";" and line ends begin the next command.
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")
+_OPTIONS = re.compile(r"[^;<>\\\n\r]*")
 _ON_ONE_LINE = 200  # commands: a line has to fit into tune.bufsize, 16 KiB
 _SERVERS_TOO = 2 | 4  # bits of `show stat <name> <type> <server>`: the backend and its servers
 _CLEAR = "clear table"  # not logged: the keys are the cookies of people
@@ -71,7 +72,9 @@ class HaproxyHook(Balancer):
     """One HAProxy. Connection: either extra `socket` (a path), or host and port of the runtime
     API behind mutual TLS with extras `ca_file`, `cert_file`, `key_file`. Extra `stick_expire_s`
     is the `expire` of the pools' stick-tables (default 1800 s): HAProxy does not tell it, and
-    with a number larger than the truth a session in use would be taken for idle.
+    with a number larger than the truth a session in use would be taken for idle. Extra
+    `server_options` is what new members get beside their check: no `default-server` reaches them
+    (management.txt, "add server").
     """
 
     default_conn_name = "snowmelt_balancer"
@@ -163,8 +166,9 @@ class HaproxyHook(Balancer):
         """
         if not _ADDRESS.fullmatch(address):
             raise Refused(f"{address!r} is no address")
+        server = f"{pool}/{name} {address}:{port} {_CHECK} {self._server_options}".rstrip()
         try:
-            self._do(f"add server {pool}/{name} {address}:{port} {_CHECK}", *_joining(pool, name))
+            self._do(f"add server {server}", *_joining(pool, name))
         except Conflict:
             return self.ensure_member(pool, name, address, port)  # the look says whose it is
         return Outcome.CREATED
@@ -213,14 +217,22 @@ class HaproxyHook(Balancer):
         return self.number("stick_expire_s", 1800.0)
 
     @cached_property
+    def _server_options(self) -> str:
+        options = self.option("server_options")
+        if not _OPTIONS.fullmatch(options):
+            told = "server_options: only what may follow `add server`, such as check-ssl"
+            raise Refused(f"connection {self.conn_id}: {told}")
+        return options
+
+    @cached_property
     def _connect(self) -> Callable[[], socket.socket]:
         path = self.option("socket")
         if path:
             return unix(Path(path))
-        files = {key: self.option(key) for key in ("ca_file", "cert_file", "key_file")}
-        lacking = ", ".join(key for key, value in files.items() if not value)
-        if lacking:
+        keys = ("ca_file", "cert_file", "key_file")
+        if lacking := ", ".join(key for key in keys if not self.option(key)):
             raise Refused(f"connection {self.conn_id} lacks {lacking} (or a socket)")
+        files = {key: self.file(key) for key in keys}
         return TlsAddress(self.host(), int(self.connection.port or 9443), **files).connect
 
 

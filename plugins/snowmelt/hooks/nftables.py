@@ -155,7 +155,7 @@ class NftablesHook(Firewall):
             host=self.host(),
             port=int(self.connection.port or 22),
             user=str(self.connection.login or ""),
-            key=self._key("key_file", self.option("key_file"), private_key),
+            key=self._key("key_file", self.file("key_file"), private_key),
             host_key=self._key("host_key", self.option("host_key"), public_key),
         )
 

@@ -180,8 +180,6 @@ class PuppetDbHook(RestHook):
             raise error_for(error.response.status_code, error.response.text) from error
         except (requests.RequestException, APIError) as error:
             raise Unreachable(f"PuppetDB: {error!r}") from error
-        except OSError as error:  # requests' way to say that a CA or key file is not there
-            raise Refused(f"connection {self.conn_id}: {error}") from error
         finally:
             api.disconnect()
 

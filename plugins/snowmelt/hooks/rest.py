@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from snowmelt.errors import Refused, Unreachable
+from snowmelt.errors import Unreachable
 from snowmelt.hooks.connection import TIMEOUT, ConnectedHook
 
 
@@ -47,8 +47,6 @@ class RestHook(ConnectedHook):
                 )
         except requests.RequestException as error:
             raise Unreachable(f"{self.hook_name}: {error}") from error
-        except OSError as error:  # requests' way to say that a CA or key file is not there
-            raise Refused(f"connection {self.conn_id}: {error}") from error
 
     def _session(self) -> requests.Session:
         session = requests.Session()
@@ -61,7 +59,7 @@ class RestHook(ConnectedHook):
 
     def client_certificate(self) -> tuple[str, str] | None:
         """Return the files that say who we are, or None where a password does."""
-        files = self.option("cert_file"), self.option("key_file")
+        files = self.file("cert_file"), self.file("key_file")
         return files if all(files) else None
 
     def login(self) -> tuple[str, str] | None:

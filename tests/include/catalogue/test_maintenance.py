@@ -15,6 +15,7 @@ from include.catalogue.maintenance import Maintenance
     [
         ({"time_zone": "Berlin"}, "no such time zone"),
         ({"time_zone": "../etc/passwd"}, "no such time zone"),
+        ({"time_zone": "Europe"}, "no such time zone"),
         ({"windows": [{"begins": "24:00", "ends": "04:00"}]}, "write hours and minutes"),
         ({"windows": [{"begins": 1320, "ends": "04:00"}]}, "write hours and minutes"),
         ({"windows": [{"begins": "04:00", "ends": "04:00"}]}, "are the same"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from include.catalogue.loader import CatalogueError
 from include.catalogue.model import Service
@@ -129,3 +131,31 @@ def test_a_mistake_in_the_policy_names_file_and_field(tmp_path: Path) -> None:
 
     with pytest.raises(CatalogueError, match=r"requests\.yaml: sizes\.small\.cpu"):
         load_policy(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"puppet": {"rol": "web"}}, "offers.base.puppet.rol: unknown key"),
+        ({"release": 1.0}, 'offers.base.release: is a number: put it in quotes, "1.0"'),
+        ({"opennebula": "small"}, "offers.base.opennebula.template: is missing"),
+    ],
+    ids=str,
+)
+def test_a_mistake_in_an_offer_is_told_before_anybody_asks(
+    tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    """Who asks for it cannot mend it."""
+    policy = POLICY.model_dump(mode="json")
+    policy["offers"]["base"] |= change
+    (tmp_path / "requests.yaml").write_text(yaml.safe_dump(policy))
+
+    with pytest.raises(CatalogueError, match=re.escape(told)):
+        load_policy(tmp_path / "requests.yaml")
+
+
+def test_a_usual_lifetime_beyond_the_longest_is_told(tmp_path: Path) -> None:
+    (tmp_path / "requests.yaml").write_text("{lifetime: 40d, longest: 30d}")
+
+    with pytest.raises(CatalogueError, match="lifetime is longer than longest"):
+        load_policy(tmp_path / "requests.yaml")

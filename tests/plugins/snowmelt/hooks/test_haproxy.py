@@ -148,6 +148,27 @@ def test_a_member_left_half_added_is_made_whole(
     join(hook, "vm0", app[0])
 
 
+def test_a_new_member_has_the_options_of_the_connection(
+    balanced: Balanced, connect: Connect, app: tuple[int, type[App]]
+) -> None:
+    """HAProxy's `default-server` is for those in its file only."""
+    extra = {"socket": str(balanced.socket), "server_options": "maxconn 7 inter 300ms"}
+    hook = HaproxyHook(connect("haproxy", extra=extra))
+    join(hook, "vm0", app[0])
+
+    assert hook._rows("shop")["vm0"]["slim"] == "7"
+
+
+@pytest.mark.parametrize("options", ["maxconn 7; disable server shop/vm1", "maxconn 7\nshow info"])
+def test_options_never_become_a_command(balanced: Balanced, connect: Connect, options: str) -> None:
+    extra = {"socket": str(balanced.socket), "server_options": options}
+    hook = HaproxyHook(connect("haproxy", extra=extra))
+
+    with pytest.raises(Refused, match="test_haproxy: server_options"):
+        hook.ensure_member("shop", "vm0", "127.0.0.1", 80)
+    assert hook.members("shop") == ()
+
+
 def test_the_name_with_another_address_is_a_conflict(
     hook: HaproxyHook, app: tuple[int, type[App]]
 ) -> None:

@@ -201,7 +201,7 @@ def test_another_machine_at_its_address_is_told_nothing(hook: Hook, real: RealFi
     ("extra", "told"),
     [
         ({"key_file": ""}, "has no key_file"),
-        ({"key_file": "/nowhere"}, "key_file: no private key"),
+        ({"key_file": "/nowhere"}, "key_file /nowhere cannot be read"),
         ({"host_key": ""}, "has no host_key"),
         ({"host_key": "ssh-ed25519"}, "host_key: no host key"),
         ({"host_key": "ssh-ed25519 %%%"}, "host_key: no host key"),
