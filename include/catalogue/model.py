@@ -188,15 +188,6 @@ class Service(Part):
         return self
 
     @model_validator(mode="after")
-    def _can_be_rotated(self) -> Self:
-        if self.limits.retire < self.replicas:
-            raise ValueError(
-                f"limits.retire {self.limits.retire} < replicas {self.replicas}:"
-                " no rotation may replace so many VMs; raise limits.retire"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _members_are_monitored(self) -> Self:
         if self.balancer and not self.monitoring:
             raise ValueError("balancer without monitoring: what takes traffic has to be monitored")

@@ -19,6 +19,10 @@ from include.catalogue.loader import (
 from include.catalogue.model import Service
 from include.fleet.pauses import longest_pause
 
+# A day, the hour when clocks change, and the minutes that a turn may be later than yesterday's: the
+# proof of the day comes after the turn, and finds new VMs.
+_A_NIGHT = timedelta(hours=26)
+
 
 def all_problems(now: datetime) -> list[Problem]:
     """Return every mistake of every service's file, and of `fleet.yaml`."""
@@ -28,8 +32,9 @@ def all_problems(now: datetime) -> list[Problem]:
         fleet = load_fleet()
     except CatalogueError as error:
         return [*found, *error.problems]
-    late = [problem for file, each in services.items() for problem in _late(fleet, file, each, now)]
-    return [*found, *late, *for_nobody(fleet, service_names(), fleet.today(now))]
+    for file, each in services.items():
+        found += [*_too_many(file, each), *_late(fleet, file, each, now)]
+    return [*found, *for_nobody(fleet, service_names(), fleet.today(now))]
 
 
 def _not_read(folder: Path) -> Iterator[Problem]:
@@ -38,6 +43,12 @@ def _not_read(folder: Path) -> Iterator[Problem]:
         yield Problem(folder, "", f"is no folder: {FOLDER_VARIABLE} names that of the services")
     for file in sorted(folder.glob("*.yml")):
         yield Problem(file, "", f"is not read: call it {file.stem}.yaml")
+
+
+def _too_many(file: Path, service: Service) -> Iterator[Problem]:
+    if (limit := service.limits.retire) < service.replicas:
+        fix = f"{limit}, and there are {service.replicas} replicas: a rotation is refused; raise it"
+        yield Problem(file, "limits.retire", fix)
 
 
 def _late(fleet: Fleet, file: Path, service: Service, now: datetime) -> Iterator[Problem]:
@@ -50,7 +61,7 @@ def _late(fleet: Fleet, file: Path, service: Service, now: datetime) -> Iterator
         fix = f"no rotation meets them: it starts at {starts} and lasts {fleet.rotation.duration}"
         yield Problem(file, "maintenance.windows", f"{fix}; see rotation in {fleet_file().name}")
         return
-    if pause > allowed:
+    if pause > max(allowed, _A_NIGHT):
         yield Problem(file, "max_age", f"{_hours(allowed)}, and its windows are {_apart(pause)}")
     whole = longest_pause(fleet, service.name, maintenance, now) or pause
     needed, ttl = max(allowed, whole), service.puppet.certificate_ttl

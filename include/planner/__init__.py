@@ -28,7 +28,7 @@ from include.planner.names import (
     vm_name,
 )
 from include.planner.render import as_markdown
-from include.planner.rollback import past_return, roll_back, taken_back
+from include.planner.rollback import past_return, roll_back, taken_back, way_back
 from include.planner.rollout import plan_rollout
 from include.planner.strategies import STRATEGIES, Gate, blue_green, rolling
 from include.planner.watch import started_anew, watch_verdict
@@ -86,4 +86,5 @@ __all__ = [
     "vm_name",
     "watch_time",
     "watch_verdict",
+    "way_back",
 ]

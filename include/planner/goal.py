@@ -74,7 +74,17 @@ def _release(service: Service, wanted: Wanted, seen: Seen) -> tuple[str, str]:
 
 def _taking_traffic(service: Service, seen: Seen) -> list[SeenVm]:
     serving = [vm for vm in seen.vms if serves(service, vm)]
-    return serving or [vm for vm in seen.vms if carries(service, vm)]
+    return serving or _in_use(service, seen)
+
+
+def _in_use(service: Service, seen: Seen) -> list[SeenVm]:
+    """Return the VMs that somebody may depend on.
+
+    Where the balancer has lost them all, those that could serve: else a rotation in that moment
+    would go back to the release and the number of the catalogue.
+    """
+    carrying = [vm for vm in seen.vms if carries(service, vm)]
+    return carrying or [vm for vm in seen.vms if vm.phase == "running" and vm.enrolled]
 
 
 def _replicas(service: Service, wanted: Wanted, seen: Seen) -> tuple[int, str]:
@@ -84,7 +94,7 @@ def _replicas(service: Service, wanted: Wanted, seen: Seen) -> tuple[int, str]:
     """
     if wanted.replicas is not None:
         return wanted.replicas, ""
-    in_use = len({vm.slot for vm in seen.vms if carries(service, vm)})
+    in_use = len({vm.slot for vm in _in_use(service, seen)})
     if in_use > service.replicas:
         catalogue = f"the catalogue says {service.replicas}"
         return in_use, f"{in_use} replicas: in use ({catalogue}; name a number to have fewer)"

@@ -125,6 +125,7 @@ class OldVm(Data):
     serving: bool  # it took traffic when the plan was made
     reason: str
     enrolled: bool = True  # it had a signed certificate then; plans from before this do not say
+    port: int | None = None  # in its pool, as it was then; the file may name another by now
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -57,8 +57,17 @@ def roll_back(
     if not seen.complete:
         raise CannotSee("cannot see all of it: " + "; ".join(seen.unreadable))
     part = taken_back(plan, seen, failed)
-    back = (move for old in part.old if old.serving for move in _back(service, old, seen))
-    return (*back, *_away(part, seen))
+    return (*way_back(service, part, seen), *_away(part, seen))
+
+
+def way_back(service: Service, plan: Plan, seen: Seen) -> tuple[Move, ...]:
+    """Return the moves by which those old VMs serve again that are whole.
+
+    Also where one of them has gone, and the new ones cannot be taken away: the others must not
+    stay drained beside a release that failed.
+    """
+    whole = (old for old in plan.old if old.serving and not _irreversible(old, seen))
+    return tuple(move for old in whole for move in _back(service, old, seen))
 
 
 def _irreversible(old: OldVm, seen: Seen) -> str:

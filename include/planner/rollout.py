@@ -94,6 +94,7 @@ def _old(goal: Goal, vm: SeenVm, why: str) -> OldVm:
         serving=serves(goal.service, vm),
         reason=why,
         enrolled=vm.enrolled,
+        port=vm.member.port if vm.member else None,
     )
 
 

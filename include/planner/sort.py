@@ -60,11 +60,12 @@ def _kept(goal: Goal, seen: Seen) -> dict[int, SeenVm]:
 
 
 def _has_taken_over(goal: Goal, seen: Seen, vm: SeenVm) -> bool:
-    """Whether what this rollout made is whole and alone in its slot, since an earlier try.
+    """Whether what this rollout made is whole, and its slot has nothing else to go back to.
 
-    There is nothing to go back to: as a new VM it would be taken away if another one failed now.
+    As a new VM it would be taken away if another one failed now.
     """
-    others = {each.name for each in seen.vms if each.slot == vm.slot} - {vm.name}
+    slot = (each for each in seen.vms if each.slot == vm.slot and carries(goal.service, each))
+    others = {each.name for each in slot} - {vm.name}
     return not others and vm.release == goal.release and not faults(goal.service, vm)
 
 

@@ -18,12 +18,17 @@ _TOLERANCE_S = 5.0
 @dataclass(frozen=True, slots=True)
 class _Traffic:
     name: str
-    requests: int
+    requests: int  # that were answered
     errors: int
 
     @property
+    def tries(self) -> int:
+        """What never came to an answer (a reset, a time-out) is an error and no request."""
+        return max(self.requests, self.errors)
+
+    @property
     def share(self) -> float:
-        return self.errors / self.requests if self.requests else 0.0
+        return self.errors / self.tries if self.tries else 0.0
 
 
 def started_anew(before: Sequence[Member], members: Sequence[Member]) -> bool:
@@ -128,19 +133,19 @@ def _since(
 
 
 def _gain(first: Member | None, now: Member) -> _Traffic:
-    if first is None or now.requests < first.requests:  # joined since, or counted from zero again
+    # it has joined since, or is counted from zero again
+    if first is None or now.requests < first.requests or now.errors < first.errors:
         return _Traffic(now.name, now.requests, now.errors)
-    errors = max(0, now.errors - first.errors)
-    return _Traffic(now.name, now.requests - first.requests, errors)
+    return _Traffic(now.name, now.requests - first.requests, now.errors - first.errors)
 
 
 def _bad_traffic(service: Service, traffic: Sequence[_Traffic]) -> str:
     """Judge each VM, and all together: many new VMs share the requests, and each has few."""
     allowed = service.watch.max_error_share
     for part in (*traffic, _total(traffic)):
-        if part.requests >= service.watch.min_requests and part.share > allowed:
+        if part.tries >= service.watch.min_requests and part.share > allowed:
             return (
-                f"{part.name} answered {part.errors} of {part.requests} requests with errors"
+                f"{part.name} answered {part.errors} of {part.tries} requests with errors"
                 f" ({_percent(part.share)}, allowed {_percent(allowed)})"
             )
     return ""

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from include.catalogue.model import Service
 from include.facts import CloudVm, HostHealth, Member, PuppetReport
-from include.planner import Facts, NewVm, Plan
+from include.planner import Facts, KeptVm, NewVm, Plan, parse_name
 from include.proof.document import BalancerProof, MonitoringProof, PuppetProof, Run, VmProof
 
 
@@ -41,14 +41,21 @@ def evidence(
     seen: Seen,
     now: datetime,
 ) -> tuple[VmProof, ...]:
-    """Return the proof of each new VM; the ages that are allowed are the fleet's to say."""
+    """Return the proof of each VM that the rollout made; ages allowed are the fleet's to say."""
     maker = _Maker(service, plan, run, facts, seen, now)
     vms = {vm.name: vm for vm in facts.vms if vm.phase == "running"}
     return tuple(
         maker.proof(new, vms[new.name], reports.get(new.fqdn))
-        for new in plan.new
+        for new in made_by(plan)
         if new.name in vms
     )
+
+
+def made_by(plan: Plan) -> tuple[NewVm | KeptVm, ...]:
+    """Return the VMs that a rollout has made, those among them that an earlier try made."""
+    names = {vm.name: parse_name(vm.name) for vm in plan.kept}
+    ours = {name for name, parts in names.items() if parts and parts.rollout == plan.rollout}
+    return (*plan.new, *(vm for vm in plan.kept if vm.name in ours))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ class _Maker:
     seen: Seen
     now: datetime
 
-    def proof(self, new: NewVm, vm: CloudVm, report: PuppetReport | None) -> VmProof:
+    def proof(self, new: NewVm | KeptVm, vm: CloudVm, report: PuppetReport | None) -> VmProof:
         old = next((o for o in self.plan.old if o.slot == new.slot), None)
         certificates = {c.certname: c.fingerprint for c in self.facts.certificates}
         health = next((h for h in self.facts.health if h.name == new.fqdn), None)

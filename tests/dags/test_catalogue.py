@@ -158,6 +158,23 @@ def test_windows_further_apart_than_the_age_of_a_vm_are_told(home: Path) -> None
     assert "shop.yaml: puppet.certificate_ttl: 72 h, and a VM may get 9" in told()
 
 
+def test_windows_of_every_night_are_no_mistake_however_their_minutes_differ(home: Path) -> None:
+    """At weekends the window is longer, so its turn may come some minutes later than on Friday."""
+    nights = {"days": ["mon", "tue", "wed", "thu", "fri"], "begins": "01:00", "ends": "02:00"}
+    weekend = {"days": ["sat", "sun"], "begins": "01:00", "ends": "05:00"}
+    changed(home, max_age="24h", maintenance={"windows": [nights, weekend]})
+
+    assert told() == ""
+
+
+def test_more_vms_than_a_rotation_may_replace_are_told(home: Path) -> None:
+    """Each night would be refused; the service keeps its DAG, by which it can be mended."""
+    changed(home, replicas=60)
+
+    assert "shop.yaml: limits.retire: 50, and there are 60 replicas" in told()
+    assert set(DagBag(str(DAGS / "rollout.py")).dags) == {"rollout_shop", "rollout_wiki"}
+
+
 def test_a_long_blackout_needs_longer_certificates_and_no_other_age(home: Path) -> None:
     """In the proof it is an exception, but Puppet goes no further."""
     begins = datetime.now(UTC).date() + timedelta(days=3)

@@ -67,6 +67,7 @@ class NameServerHook(ConnectedHook):
 
     def __init__(self, conn_id: str = default_conn_name) -> None:
         super().__init__(conn_id)
+        self._wildcards: dict[tuple[dns.name.Name, str], tuple[str, ...]] = {}
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the start of each zone, as the connection form's Test button does."""
@@ -174,6 +175,18 @@ class NameServerHook(ConnectedHook):
         return {entry.address for entry in pointers if entry.fqdn == fqdn}
 
     def _values(self, name: dns.name.Name, kind: str) -> tuple[str, ...]:
+        """Return what stands under the name itself: a wildcard answers for what is not there."""
+        found = self._answered(name, kind)
+        return () if found and found == self._by_wildcard(name.parent(), kind) else found
+
+    def _by_wildcard(self, parent: dns.name.Name, kind: str) -> tuple[str, ...]:
+        """Return what the server makes up for names below *parent* (RFC 4592), asked once."""
+        if (parent, kind) not in self._wildcards:
+            wildcard = dns.name.Name((b"*", *parent.labels))
+            self._wildcards[parent, kind] = self._answered(wildcard, kind)
+        return self._wildcards[parent, kind]
+
+    def _answered(self, name: dns.name.Name, kind: str) -> tuple[str, ...]:
         what = f"query {_text(name)} {kind}"
         query = dns.message.make_query(name, kind)
         query.flags &= ~dns.flags.RD
@@ -186,7 +199,7 @@ class NameServerHook(ConnectedHook):
         return tuple(sorted(value.to_text() for value in values or ()))
 
     def _serial(self, zone: str) -> str:
-        start = self._values(_absolute(zone), "SOA")
+        start = self._answered(_absolute(zone), "SOA")
         if not start:
             raise Missing(f"the name server has no zone {zone}")
         return start[0].split()[2]
@@ -209,7 +222,12 @@ class NameServerHook(ConnectedHook):
         return max((zone for zone in zones if name.is_subdomain(zone)), key=len, default=None)
 
     def _send(self, update: dns.update.UpdateMessage, what: str) -> None:
-        _check(self._tcp(update, what), what)
+        answer = self._tcp(update, what)
+        if answer.rcode() == dns.rcode.REFUSED:  # BIND says so too while a zone is frozen
+            raise SnowmeltError(
+                f"name server refuses to {what}: no right to, or the zone is frozen"
+            )
+        _check(answer, what)
         self.log.info("name server: %s", what)
 
     def _tcp(self, message: dns.message.Message, what: str) -> dns.message.Message:

@@ -109,7 +109,8 @@ class NftablesHook(Firewall):
     def _sets(self) -> dict[str, list[Any]]:
         family, name = self._table
         try:
-            answer = self._ask({"list": {"sets": {"family": family, "table": name}}})
+            # "list sets" is of all tables of a family, and of nft 1.0.1 to 1.0.7 without elements
+            answer = self._ask({"list": {"table": {"family": family, "name": name}}})
         except Unreachable:
             raise
         except SnowmeltError as error:

@@ -45,18 +45,23 @@ def service_of(vm: CloudVm) -> str | None:
     return named["service"] if named else vm.attributes.get(SERVICE_ATTRIBUTE)
 
 
+# the first that a card has is its VM's; networks of type IP6 have no fixed one, but a prefix
+_ADDRESSES = ("IP", "IP6", "IP6_GLOBAL", "IP6_ULA")
+
+
 def leases(network: Any) -> Iterator[Lease]:
     """Yield the leases of one `<VNET>` for VMs, -1 where somebody holds one; no reservations."""
     for area in network.AR_POOL.AR:
         for lease in area.LEASES.LEASE if area.LEASES is not None else ():
             if lease.VM is not None:
-                address = str(lease.IP or lease.IP6 or lease.MAC)
+                known = (getattr(lease, key, None) for key in (*_ADDRESSES, "MAC"))
+                address = str(next(filter(None, known)))
                 yield Lease(network=str(network.NAME), address=address, vm_id=int(lease.VM))
 
 
 def _addresses(template: Mapping[str, Any]) -> Iterator[str]:
     for nic in vectors(template.get("NIC")):
-        yield from (nic[key] for key in ("IP", "IP6") if nic.get(key))
+        yield from (nic[key] for key in _ADDRESSES if nic.get(key))
 
 
 def vectors(value: Any) -> list[Mapping[str, Any]]:

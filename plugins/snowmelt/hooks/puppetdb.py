@@ -17,7 +17,7 @@ from pypuppetdb.errors import APIError
 from include.facts import PuppetReport
 from include.state import StaleData
 from include.verdict import Outcome
-from snowmelt.errors import Missing, NotAllowed, Refused, SnowmeltError, Unreachable
+from snowmelt.errors import Busy, Missing, NotAllowed, Refused, SnowmeltError, Unreachable
 from snowmelt.hooks.connection import TIMEOUT, tried
 from snowmelt.hooks.rest import RestHook, whole
 
@@ -148,6 +148,8 @@ class PuppetDbHook(RestHook):
             raise error_for(answer.status_code, answer.text)
         if not whole(answer).get("processed"):
             raise Unreachable(f"PuppetDB took deactivate {certname} and has not done it yet")
+        if self.known(certname):  # it only logs that it has newer data, and says it is done
+            raise Busy(f"PuppetDB has newer data of {certname} than now: do the clocks agree?")
         return Outcome.REMOVED
 
     def _failures(self, api: Any, certnames: list[str]) -> dict[str, tuple[str, ...]]:

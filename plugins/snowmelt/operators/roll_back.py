@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.planner import CannotSee, Plan, PlanError, Seen, roll_back, taken_back
+from include.planner import CannotSee, Move, Plan, PlanError, Seen, roll_back, taken_back, way_back
 from snowmelt.errors import Refused, Unreachable
 from snowmelt.failures import failed_steps, places
 from snowmelt.hooks.balancer import balancer_for
@@ -37,18 +37,24 @@ class RollBack(Sweep):
         failed = self._failed(context)
         if not failed:
             raise AirflowSkipException("nothing failed")
-        self._settle_part(context)
+        seen = self._look()
         try:
-            moves = roll_back(self.service, self.plan, self._look(), places(failed))
+            self._settle_part(context)
+            moves = roll_back(self.service, self.plan, seen, places(failed))
         except CannotSee as error:
             raise Unreachable(str(error)) from error
         except PlanError as error:
+            if any("leave_balancer" not in step for step in failed):  # after the switch: go on
+                self._go(way_back(self.service, self.plan, seen))
             raise Refused(str(error)) from error
+        self._go(moves)
+        return self._wait_for_old(context)
+
+    def _go(self, moves: Iterable[Move]) -> None:
         for move in moves:
             self.log.info("%s", move)
             if move.verb in ("undrain", "join"):
                 self._serve_again(move.vms)
-        return self._wait_for_old(context)
 
     def _look(self) -> Seen:
         return look_for_way_back(self.service, self.plan.scope)
@@ -76,11 +82,12 @@ class RollBack(Sweep):
         pool = self.service.balancer
         if pool is None:
             return
-        addresses = {vm.name: vm.address for vm in self.plan.old}
-        for name in names:
+        there = {member.name for member in look_at_pool(self.service)}
+        for vm in (vm for vm in self.plan.old if vm.name in names):
             balancer = balancer_for(self.connections.balancer)
-            balancer.ensure_member(pool.pool, name, addresses[name], pool.port)
-            self.log.info("%s %s", balancer.undrain(pool.pool, name), name)
+            if vm.name not in there:
+                balancer.ensure_member(pool.pool, vm.name, vm.address, vm.port or pool.port)
+            self.log.info("%s %s", balancer.undrain(pool.pool, vm.name), vm.name)
 
     def _wait_for_old(self, context: Context) -> Any:
         """New VMs that serve go on until the old ones do: a bad release is better than none."""

@@ -13,7 +13,7 @@ from include.facts import Member
 from include.planner import Facts, NewVm, OldVm, Plan
 from include.proof import Run, compare
 from include.proof.differences import INVENTORY, SAME
-from include.proof.evidence import Seen, evidence
+from include.proof.evidence import Seen, evidence, made_by
 from snowmelt.catalogue import settled_fleet
 from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.puppetdb import PuppetDbHook
@@ -83,13 +83,14 @@ def _configured(service: Service, facts: Mapping[str, Any]) -> bool:
 def write_evidence(
     run: Run, service: Service, plan: Plan, *, facts: Facts, told: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Write what is known of each new VM to the store, where the daily proof finds it.
+    """Write what is known of each VM that the rollout made, where the daily proof finds it.
 
-    *told* is what the old VMs could tell.
+    *told* is what the old VMs could tell. What an earlier try has written of VMs that this one
+    keeps stays as it is: their old VMs tell nothing any more.
     """
-    if not plan.new:
+    if not (mine := made_by(plan)):
         return
-    reports = PuppetDbHook(service.connections.puppetdb).last_reports([v.fqdn for v in plan.new])
+    reports = PuppetDbHook(service.connections.puppetdb).last_reports([v.fqdn for v in mine])
     made = evidence(
         service,
         plan,
@@ -99,9 +100,21 @@ def write_evidence(
         seen=Seen.of(_countable(told)),
         now=datetime.now(UTC),
     )
-    data = {"release": plan.release, "vms": [vm.model_dump(mode="json") for vm in made]}
-    text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False)
-    Store(settled_fleet().proof.store).write(evidence_file(service.name, plan.rollout), text)
+    store, file = Store(settled_fleet().proof.store), evidence_file(service.name, plan.rollout)
+    before = _before(store.read(file), plan)
+    vms = [before.get(vm.name) or vm.model_dump(mode="json") for vm in made]
+    data = {"release": plan.release, "vms": vms}
+    store.write(file, json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False))
+
+
+def _before(text: str | None, plan: Plan) -> dict[str, Any]:
+    """Return what an earlier try has written of VMs that are kept; nothing if it is spoilt."""
+    kept = {(vm.name, vm.vm_id) for vm in plan.kept}
+    try:
+        vms = json.loads(text)["vms"] if text else []
+        return {vm["name"]: vm for vm in vms if (vm["name"], vm["vm_id"]) in kept}
+    except (ValueError, KeyError, TypeError):
+        return {}
 
 
 def _countable(told: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

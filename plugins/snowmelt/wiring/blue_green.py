@@ -4,8 +4,9 @@
 2. Each new VM: `create_vm`, `publish_dns`, `enrol_in_puppet`, `monitor_vm`, `join_balancer`.
    The canary joins first; the others follow after `watch_canary`.
 3. The old ones `drain`, and `watch` looks at the new ones under traffic while the old still run.
-4. Until here a failure makes `roll_back` undo everything: old VMs serve on, new ones go.
-5. From here there is no way back: the old VMs leave, and `verify` looks for what is left of them.
+4. A failure makes `roll_back` undo everything, until the first old VM is gone: old VMs serve on,
+   new ones go.
+5. The old VMs leave, which ends the way back, and `verify` looks for what is left of them.
 """
 
 from __future__ import annotations
@@ -81,4 +82,4 @@ def take_down(run: Any, vm: Any, lane: str, watch: Watch, verify: Verify, undo: 
     retire = RetireIdentity(task_id="retire_identity", rollout=run, vm=vm, pool=lane)
     terminate = TerminateVm(task_id="terminate_vm", rollout=run, vm=vm)
     drain >> watch >> leave >> retire >> terminate >> verify
-    drain >> undo
+    [drain, leave, terminate] >> undo

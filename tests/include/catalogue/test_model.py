@@ -24,7 +24,6 @@ from tests.include.planner.services import shop
         ({"strategy": "rolling"}, "rolling needs surge or max_unavailable"),
         ({"max_unavailable": 2}, "a rollout could leave none serving"),
         ({"monitoring": None}, "balancer without monitoring"),
-        ({"replicas": 60}, "no rotation may replace so many VMs; raise limits.retire"),
         ({"max_age": "7d"}, "a VM would outlive its certificate"),
         ({"drain": {"deadline": "10s", "idle": "20s"}}, "no drain could end early"),
         ({"name": "a" * 40, "dns": {"zone": "cloud.example.com"}}, "shorten name or dns.zone by 6"),

@@ -30,6 +30,15 @@ def test_a_rotation_keeps_the_release_that_serves() -> None:
     assert len(plan.new) == len(plan.old) == 2
 
 
+def test_where_the_balancer_has_lost_its_members_the_release_and_the_number_stay() -> None:
+    """It was restarted without them, and the night's rotation comes in that moment."""
+    lost = [vm(slot, release="1.4", member=None) for slot in range(4)]
+
+    plan = planned(shop(), seen(*lost))
+
+    assert (plan.release, plan.replicas) == ("1.4", 4)
+
+
 def test_vms_that_do_not_agree_on_a_release_need_a_name() -> None:
     """A rotation must not guess which of two releases is the good one."""
     with pytest.raises(MixedReleases, match=r"1\.0, 1\.1"):

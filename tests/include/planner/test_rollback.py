@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from include.planner import CannotSee, Plan, Seen, TooLate, past_return, roll_back
+from include.planner import CannotSee, Plan, Seen, TooLate, past_return, roll_back, way_back
 from tests.include.planner.seen import NEW, member, planned, seen, vm
 from tests.include.planner.services import shop
 
@@ -91,6 +91,13 @@ def test_after_the_first_irreversible_step_there_is_no_way_back(first: Seen, why
     assert past_return(_PLAN, look) == why
     with pytest.raises(TooLate, match=why):
         roll_back(_SHOP, _PLAN, look)
+
+
+def test_those_that_are_whole_serve_again_though_one_has_gone() -> None:
+    """Somebody deleted it while all were drained: the others must not stay so."""
+    drained = _drained(1).vms
+
+    assert [move.verb for move in way_back(_SHOP, _PLAN, seen(*drained, vm(0, NEW)))] == ["undrain"]
 
 
 def test_an_old_vm_that_never_served_is_no_way_back() -> None:

@@ -66,6 +66,16 @@ def test_what_an_earlier_try_made_stays_where_it_has_taken_over() -> None:
     assert names(plan.new) == [f"shop-{NEW}-1"]
 
 
+def test_what_is_half_gone_is_no_way_back() -> None:
+    """Its `terminate_vm` failed and the run was cleared: it has no certificate any more."""
+    half = vm(0, member=None, enrolled=False, in_dns=False)
+
+    plan = planned(shop(replicas=1), seen(vm(0, NEW, release="1.1"), half), release="1.1")
+
+    assert names(plan.kept) == [f"shop-{NEW}-0"]
+    assert [gone.name for gone in plan.leftovers] == ["shop-aaaaaaa-0"]
+
+
 def test_what_an_earlier_try_made_is_new_while_its_old_vm_is_there() -> None:
     """That one is the way back."""
     plan = planned(shop(), seen(vm(0, NEW, release="1.1"), vm(0), vm(1)), release="1.1")

@@ -51,6 +51,15 @@ def test_it_is_pending_until_its_time_is_over() -> None:
     assert _watch(*_after(500), seconds=30).status == "done"
 
 
+@pytest.mark.parametrize(("requests", "errors"), [(0, 5000), (90, 10_000)])
+def test_what_never_comes_to_an_answer_counts_too(requests: int, errors: int) -> None:
+    """HAProxy counts answers; a reset, a time-out or a 500 that it repeats elsewhere has none."""
+    verdict = _watch(*_after(requests, errors))
+
+    assert verdict.status == "failed"
+    assert f"{errors} of {errors} requests with errors" in verdict.detail
+
+
 def test_too_many_errors_fail_it_at_once() -> None:
     """Counted from the begin of the watch, long before its end."""
     verdict = _watch(*_after(503, 12), seconds=5)

@@ -101,7 +101,7 @@ class FakeBalancer(Fake):
     @verb
     def ensure_member(self, pool: str, name: str, address: str, port: int) -> Outcome:
         known = self._pool(pool).get(name)
-        if known and known.address != address:
+        if known and (known.address, known.port) != (address, port):
             raise Conflict(f"{name} in pool {pool} is {known.address}, wanted {address}")
         if known:
             return Outcome.UNCHANGED

@@ -175,14 +175,16 @@ def run(make: Make, with_context: Any = None) -> Any:
 
 
 def roll_back(rollout: dict[str, Any], deferrable: bool = True) -> Make:
-    """Return what makes the task that undoes a rollout; it comes after `join_balancer`."""
+    """Return what makes the task that undoes a rollout, after `join_balancer` and the leave."""
 
     def make() -> RollBack:
         with DAG("rollout_shop", schedule=None):
             join_balancer = EmptyOperator(task_id="join_balancer")
             leave_balancer = EmptyOperator(task_id="leave_balancer")
+            retire_identity = EmptyOperator(task_id="retire_identity")
             task = RollBack(task_id="t", rollout=rollout, deferrable=deferrable)
-            join_balancer >> [task, leave_balancer]
+            join_balancer >> leave_balancer >> [task, retire_identity]
+            join_balancer >> task
         return task
 
     return make

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dns.message
+import dns.rcode
+import dns.update
 import pytest
 
 from include.facts import Address
 from include.verdict import Outcome
-from snowmelt.errors import Conflict, Missing, NotAllowed, Refused, Unreachable
+from snowmelt.errors import Conflict, Missing, NotAllowed, Refused, SnowmeltError, Unreachable
 from snowmelt.hooks.nameserver import NameServerHook
 from tests.plugins.snowmelt.hooks.conftest import Connect
 from tests.plugins.snowmelt.hooks.servers import free_port, listens, program, running
@@ -146,6 +149,40 @@ def test_a_name_that_is_an_alias_is_taken(hook: NameServerHook) -> None:
     """It has no address of its own, and it is still somebody's: the server refuses (YXDOMAIN)."""
     with pytest.raises(Conflict, match="YXDOMAIN"):
         hook.ensure_address("alias.lab.test", "198.18.0.101", 30)
+
+
+def test_a_wildcard_stands_for_no_name_of_ours(server: Server) -> None:
+    """It answers for each name that is not there, also for one that has just gone."""
+    hook = server.hook()
+    wildcard = dns.update.UpdateMessage("lab.test", keyring=hook._keyring)
+    wildcard.add("*.lab.test.", 30, "A", "192.0.2.5")
+    hook._send(wildcard, "add a wildcard")
+
+    assert hook.lookup(NAME) == ()
+    assert hook.ensure_address(NAME, "198.18.0.101", 30) is Outcome.CREATED
+    assert server.hook().lookup(NAME) == ("198.18.0.101",)
+    assert server.hook().remove_address(NAME, None) is Outcome.REMOVED
+    assert server.hook().lookup(NAME) == ()
+    assert server.hook().remove_address(NAME, None) is Outcome.UNCHANGED
+
+
+def test_a_server_that_refuses_updates_is_asked_again(
+    hook: NameServerHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BIND answers so while somebody has frozen the zone for a moment; Knot never does."""
+    send = hook._tcp
+
+    def frozen(message: dns.message.Message, what: str) -> dns.message.Message:
+        answer = send(message, what)
+        if isinstance(message, dns.update.UpdateMessage):
+            answer.set_rcode(dns.rcode.REFUSED)
+        return answer
+
+    monkeypatch.setattr(hook, "_tcp", frozen)
+
+    with pytest.raises(SnowmeltError, match="refuses to add shop-k3f7x2q-0") as told:
+        hook.ensure_address(NAME, "198.18.0.101", 30)
+    assert not isinstance(told.value, Refused)
 
 
 def test_nothing_of_a_removed_name_is_left(hook: NameServerHook) -> None:
@@ -296,7 +333,7 @@ def test_a_key_that_the_server_does_not_take_is_not_allowed(
 
     with pytest.raises(NotAllowed):
         hook.ensure_address(NAME, "198.18.0.101", 30)
-    assert hook.lookup(NAME) == ()
+    assert server.hook().lookup(NAME) == ()
 
 
 def test_a_secret_that_is_no_base64_is_refused_without_being_shown(server: Server) -> None:

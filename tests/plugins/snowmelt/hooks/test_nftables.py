@@ -63,6 +63,24 @@ def test_an_address_is_let_in_under_its_name_and_shut_out_again(hook: Hook) -> N
     assert firewall.entries([GROUP]) == ()
 
 
+def test_sets_of_other_tables_are_not_ours(hook: Hook, real: RealFirewall) -> None:
+    """nft shares none between tables, and lists those of all tables of a family as one."""
+    other = {"family": "inet", "table": "nat"}
+    names = (GROUP, "theirs")
+    real.nft(
+        {"add": {"table": {"family": "inet", "name": "nat"}}},
+        *({"add": {"set": {**other, "name": name, "type": "ipv4_addr"}}} for name in names),
+        {"add": {"element": {**other, "name": GROUP, "elem": ["198.18.0.9"]}}},
+    )
+    try:
+        assert hook().ensure_entry(GROUP, NAME, ADDRESS) is Outcome.CREATED
+        assert hook().entries([GROUP]) == (entry(ADDRESS, NAME),)
+        with pytest.raises(Missing, match="theirs"):
+            hook().ensure_entry("theirs", NAME, ADDRESS)
+    finally:
+        real.nft({"delete": {"table": {"family": "inet", "name": "nat"}}})
+
+
 def test_twice_is_as_once(hook: Hook) -> None:
     firewall = hook()
     firewall.ensure_entry(GROUP, NAME, ADDRESS)

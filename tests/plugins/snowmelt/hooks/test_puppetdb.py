@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from include.verdict import Outcome
-from snowmelt.errors import Missing, NotAllowed, Refused, SnowmeltError, Unreachable
+from snowmelt.errors import Busy, Missing, NotAllowed, Refused, SnowmeltError, Unreachable
 from snowmelt.hooks.puppetdb import PuppetDbHook, one_line
 from tests.plugins.snowmelt.hooks.conftest import Connect
 from tests.plugins.snowmelt.hooks.tls import Request, Site
@@ -62,11 +62,14 @@ class Db:
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {"reports": [], "events": [], "nodes": []}
         self.command: dict[str, Any] = {"processed": True}
+        self.forgets = True
         self.queries: list[tuple[str, Any]] = []
 
     def __call__(self, request: Request) -> tuple[int, bytes]:
         parts = urlsplit(request.path)
         if parts.path == "/pdb/cmd/v1":
+            if self.forgets:
+                self.answers["nodes"] = []
             return 200, json.dumps(self.command).encode()
         endpoint = parts.path.removeprefix("/pdb/query/v4/")
         query = parse_qs(parts.query).get("query", ["null"])[0]
@@ -191,10 +194,18 @@ def test_a_known_vm_is_deactivated(hook: PuppetDbHook, db: Db, site: Site) -> No
 
     assert hook.deactivate(FQDN) is Outcome.REMOVED
 
-    asked = site.asked[-1]
+    asked = next(each for each in site.asked if "/pdb/cmd" in each.path)
     assert "command=deactivate_node" in asked.path
     assert "secondsToWaitForCompletion=10" in asked.path
     assert json.loads(asked.body)["certname"] == FQDN
+
+
+def test_a_node_with_newer_data_is_not_taken_for_deactivated(hook: PuppetDbHook, db: Db) -> None:
+    """PuppetDB only logs that it keeps it: where our clock is behind, or the VM was faster."""
+    db.answers["nodes"], db.forgets = [node(FQDN)], False
+
+    with pytest.raises(Busy, match="newer data of shop-k3f7x2q-0"):
+        hook.deactivate(FQDN)
 
 
 def test_an_unknown_vm_is_not_deactivated(hook: PuppetDbHook, site: Site) -> None:

@@ -83,6 +83,12 @@ def rebuilt(world: FakeWorld, counted: bool = True, restarted: bool = False) -> 
         }
         for slot in (0, 1)
     ]
+    verified(rollout, left)
+    world.runs["rollout_shop", RUN_ID] = FakeRun(conf={}, state="success")
+
+
+def verified(rollout: dict[str, Any], left: list[dict[str, Any]]) -> None:
+    """Run the last step of a rollout, which leaves the evidence."""
     ti = Ti(run_id=RUN_ID, pulled={"old.leave_balancer": left})
     context = {"ti": ti, "dag_run": SimpleNamespace(dag_id=ti.dag_id, run_id=ti.run_id)}
 
@@ -92,7 +98,6 @@ def rebuilt(world: FakeWorld, counted: bool = True, restarted: bool = False) -> 
         return task
 
     run(verify, context)
-    world.runs["rollout_shop", RUN_ID] = FakeRun(conf={}, state="success")
 
 
 def rotated(world: FakeWorld, when: str, service: str = "shop", **changes: Any) -> FakeRun:
@@ -149,6 +154,24 @@ def test_each_vm_is_proved_by_the_evidence_of_its_rollout(world: FakeWorld, stor
     assert [vm["balancer"]["client_failures"] for vm in (first, second)] == [0, 1]
     assert proof["objections"] == []
     assert [(s["name"], s["state"]) for s in proof["services"]] == [("shop", "rotated")]
+
+
+@pytest.mark.parametrize("wrote", [True, False], ids=["it had ended", "its verify had failed"])
+def test_what_a_run_made_before_it_was_cleared_keeps_its_evidence(
+    world: FakeWorld, store: Path, wrote: bool
+) -> None:
+    """They are whole and stay, so the plan of the second try has nothing new."""
+    rebuilt(world)
+    if not wrote:
+        (store / f"evidence/shop/{ROLLOUT}.json").unlink()
+    again = planned(service(), rollout=ROLLOUT)
+    assert [vm["name"] for vm in again["plan"]["kept"]] == NAMES
+    verified(again, [])
+    prove(world)
+
+    vms = written(store)["proof"]["vms"]
+    assert [vm["run"]["run_id"] for vm in vms] == [RUN_ID, RUN_ID]
+    assert [vm["compared"] for vm in vms] == [wrote, wrote]
 
 
 def test_failures_that_nobody_counted_are_not_none(world: FakeWorld, store: Path) -> None:

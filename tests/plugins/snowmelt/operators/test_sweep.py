@@ -294,7 +294,7 @@ def test_connections_that_stay_are_an_error_that_is_tried_again(world: FakeWorld
     "states",
     [
         {"join_balancer_0": "success", "join_balancer_1": "skipped"},
-        {"join_balancer_0": "success", "leave_balancer_0": "failed"},
+        {"join_balancer_0": "success", "retire_identity_0": "failed"},
     ],
     ids=["all is well", "a later step failed"],
 )
@@ -366,6 +366,52 @@ def test_after_the_point_of_no_return_it_refuses_with_the_reason(world: FakeWorl
     with pytest.raises(Refused, match=f"shop-{OLD}-0"):
         undo(rollout)
     assert world.everything() == before
+
+
+def test_those_old_vms_that_are_whole_serve_again_though_one_has_gone(world: FakeWorld) -> None:
+    """Somebody deleted it while all were drained: nothing can be undone, but they need not wait."""
+    rollout = failed_run(world, drained=True)
+    world.vms[0].phase = "done"
+
+    with pytest.raises(Refused, match=f"shop-{OLD}-0 is gone"):
+        undo(rollout)
+    assert world.story == [f"undrain shop-{OLD}-1"]
+
+
+def test_new_vms_that_fall_before_an_old_one_has_left_are_undone(world: FakeWorld) -> None:
+    """The watch was over, `leave_balancer` saw that nothing else serves, and gave up."""
+    rollout = failed_run(world, drained=True)
+    for slot in (0, 1):
+        world.pools["shop"][f"shop-{NEW}-{slot}"].admin = "maint"
+    run(roll_back(rollout), context(Ti(states={"leave_balancer_0": "failed"})))
+
+    assert as_before(world)
+
+
+def test_a_step_that_failed_after_the_first_old_vm_was_gone_is_left_to_go_on(
+    world: FakeWorld,
+) -> None:
+    """The new ones serve: it is cleared, and finds its VM drained as it was."""
+    rollout = failed_run(world)
+    retire_first_old(world, rollout)
+    world.pools["shop"][f"shop-{OLD}-1"].admin = "drain"
+    before = world.everything()
+
+    with pytest.raises(Refused, match="no way back"):
+        run(roll_back(rollout), context(Ti(states={"leave_balancer_1": "failed"})))
+    assert world.everything() == before
+
+
+def test_old_vms_come_back_at_the_port_that_they_had(world: FakeWorld) -> None:
+    """The release came with another port in the file."""
+    two_old(world)
+    rollout = planned(service(balancer={"pool": "shop", "port": 8443}), release="1.1")
+    world.pools["shop"][f"shop-{OLD}-0"].admin = "drain"
+    del world.pools["shop"][f"shop-{OLD}-1"]
+    undo(rollout)
+
+    assert as_before(world)
+    assert {member.port for member in world.pools["shop"].values()} == {8080}
 
 
 def test_where_there_is_no_plan_it_is_skipped(world: FakeWorld) -> None:
