@@ -19,9 +19,9 @@ from include.catalogue.loader import (
 from include.catalogue.model import Service
 from include.fleet.pauses import longest_pause
 
-# A day, the hour when clocks change, and the minutes that a turn may be later than yesterday's: the
+# The hour when clocks change, and the minutes by which a turn may be later than yesterday's: the
 # proof of the day comes after the turn, and finds new VMs.
-_A_NIGHT = timedelta(hours=26)
+_SLACK = timedelta(hours=2)
 
 
 def all_problems(now: datetime) -> list[Problem]:
@@ -61,8 +61,8 @@ def _late(fleet: Fleet, file: Path, service: Service, now: datetime) -> Iterator
         fix = f"no rotation meets them: it starts at {starts} and lasts {fleet.rotation.duration}"
         yield Problem(file, "maintenance.windows", f"{fix}; see rotation in {fleet_file().name}")
         return
-    if pause > max(allowed, _A_NIGHT):
-        yield Problem(file, "max_age", f"{_hours(allowed)}, and its windows are {_apart(pause)}")
+    if pause > allowed + _SLACK:
+        yield Problem(file, "max_age", f"{_hours(allowed)}, and its turns are {_apart(pause)}")
     whole = longest_pause(fleet, service.name, maintenance, now) or pause
     needed, ttl = max(allowed, whole), service.puppet.certificate_ttl
     if ttl <= needed:

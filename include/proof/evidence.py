@@ -84,18 +84,19 @@ class _Maker:
             certificate=certificates.get(new.fqdn),
             puppet=_puppet(report) if report else None,
             monitoring=_monitoring(health) if health else None,
-            balancer=self._balancer(new.name, old.name if old else None),
+            balancer=self._balancer(new, old.name if old else None),
             differences=tuple(self.seen.differences.get(new.name, ())),
             compared=new.name in self.seen.differences,
         )
 
-    def _balancer(self, new: str, old: str | None) -> BalancerProof | None:
-        member = next((m for m in self.facts.members if m.name == new), None)
+    def _balancer(self, new: NewVm | KeptVm, old: str | None) -> BalancerProof | None:
+        member = next((m for m in self.facts.members if m.name == new.name), None)
         if member is None:
             return None
         left = self.seen.left.get(old) if old else None
         # an old VM that was gone before it could tell is not one that failed nobody
-        before = self.seen.failures.get(old) if old else 0
+        nobody = None if isinstance(new, KeptVm) else 0
+        before = self.seen.failures.get(old) if old else nobody
         return BalancerProof(
             pool=member.pool,
             joined=_since(member, self.now),

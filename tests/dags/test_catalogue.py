@@ -154,7 +154,7 @@ def test_windows_further_apart_than_the_age_of_a_vm_are_told(home: Path) -> None
     """From Friday at 01:00 to Monday at 22:00 nothing opens: each Sunday's proof would fail."""
     changed(home, maintenance={"windows": [WEEKNIGHTS]})
 
-    assert "shop.yaml: max_age: 26 h, and its windows are up to 9" in told()
+    assert "shop.yaml: max_age: 26 h, and its turns are up to 9" in told()
     assert "shop.yaml: puppet.certificate_ttl: 72 h, and a VM may get 9" in told()
 
 
@@ -165,6 +165,12 @@ def test_windows_of_every_night_are_no_mistake_however_their_minutes_differ(home
     changed(home, max_age="24h", maintenance={"windows": [nights, weekend]})
 
     assert told() == ""
+
+
+def test_an_age_that_no_daily_rotation_can_keep_is_told(home: Path) -> None:
+    changed(home, max_age="12h")
+
+    assert "shop.yaml: max_age: 12 h, and its turns are up to 24 h apart" in told()
 
 
 def test_more_vms_than_a_rotation_may_replace_are_told(home: Path) -> None:

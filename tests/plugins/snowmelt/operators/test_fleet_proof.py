@@ -172,6 +172,8 @@ def test_what_a_run_made_before_it_was_cleared_keeps_its_evidence(
     vms = written(store)["proof"]["vms"]
     assert [vm["run"]["run_id"] for vm in vms] == [RUN_ID, RUN_ID]
     assert [vm["compared"] for vm in vms] == [wrote, wrote]
+    counted = [vm["balancer"]["client_failures"] for vm in vms]
+    assert counted == ([0, 1] if wrote else [None, None])
 
 
 def test_failures_that_nobody_counted_are_not_none(world: FakeWorld, store: Path) -> None:
