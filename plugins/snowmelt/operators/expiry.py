@@ -19,6 +19,7 @@ from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.hooks.dag_runs import DagRunsHook
 from snowmelt.hooks.good_releases import GoodReleasesHook
+from snowmelt.hooks.placements import PlacementsHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.hooks.requests import RequestsHook
 from snowmelt.identity import forget
@@ -154,6 +155,7 @@ class RetireRequest(FollowRollout):
             self.log.info("%s stays: it was kept longer, or is being rolled out", entry.name)
             return
         GoodReleasesHook().forget(entry.name)
+        PlacementsHook().forget(entry.name)
         self.log.info("%s %s", RequestsHook().remove(entry.name), entry.name)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from include.catalogue import CatalogueError, Service, load_service
+from include.placement import moved, placement
 from include.planner import (
     CannotSee,
     Plan,
@@ -20,6 +21,7 @@ from include.planner import (
     rollout_id,
 )
 from snowmelt.errors import Refused, Unreachable
+from snowmelt.hooks.placements import PlacementsHook
 from snowmelt.look import look_around
 from snowmelt.operators.step import as_list
 
@@ -44,12 +46,14 @@ class PlanRollout(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         params = context["params"]
         service = self._load()
-        seen = look_around(service)
+        seen, dry_run = look_around(service), bool(params["dry_run"])
+        stay = self._must_not_move(service, seen, force=params["force"])
         plan = self._plan(service, seen, params, context)
         self.log.info("%s", as_markdown(plan))
-        dry_run = bool(params["dry_run"])
         if dry_run:
             self.log.info("dry run: nothing is changed")
+        elif not stay:
+            PlacementsHook().write(service.name, placement(service))
         rollout = {
             "service": service.model_dump(mode="json"),
             "plan": plan.to_json(),
@@ -63,6 +67,22 @@ class PlanRollout(BaseOperator):
         }
         context["ti"].xcom_push(key="rollout", value=rollout)
         return [] if dry_run else as_list(vm for vm in plan.new if vm.canary)
+
+    def _must_not_move(self, service: Service, seen: Seen, *, force: bool) -> bool:
+        """Return whether the VMs are known where they were; `Refused` where old ones are not.
+
+        They would be ended while the pool that the file named before still lists them.
+        """
+        before, now = PlacementsHook().read(service.name), placement(service)
+        cloud = "connections.opennebula"
+        there = seen.vms or before.get(cloud, now[cloud]) != now[cloud]
+        if (changed := moved(before, now)) and there and not force:
+            raise Refused(
+                f"{service.name} has VMs where its file pointed before: {'; '.join(changed)}."
+                " Retire it with the old file first (replicas=0), or run with force if it is the"
+                " same place under another name"
+            )
+        return before == now
 
     def _load(self) -> Service:
         try:

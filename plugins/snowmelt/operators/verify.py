@@ -13,6 +13,7 @@ from include.planner import Facts
 from include.traces import traces
 from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.good_releases import GoodReleasesHook
+from snowmelt.hooks.placements import PlacementsHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.look import look_back
 from snowmelt.operators.step import RolloutOperator, staying
@@ -57,6 +58,8 @@ class Verify(RolloutOperator):
 
     def _remember(self, context: Context) -> None:
         """Keep the release as one to go back to, if every VM runs it; without VMs none does."""
+        if not self.plan.replicas:
+            PlacementsHook().forget(self.service.name)
         mixed = any(vm.release != self.plan.release for vm in self.plan.kept)
         if mixed or not self.plan.replicas:
             return

@@ -57,6 +57,20 @@ class FakeDagRuns(Fake):
 
 
 @dataclass
+class FakePlacements(Fake):
+    @verb
+    def read(self, service: str) -> dict[str, str]:
+        return dict(self.world.placed.get(service, {}))
+
+    @verb
+    def write(self, service: str, placed: Mapping[str, str]) -> None:
+        self.world.placed[service] = dict(placed)
+
+    @verb
+    def forget(self, service: str) -> None:
+        self.world.placed.pop(service, None)
+
+
 class FakeGoodReleases(Fake):
     @verb
     def read(self, service: str) -> list[Good]:

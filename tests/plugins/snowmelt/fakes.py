@@ -16,7 +16,7 @@ from include.inventory import Monitored
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing
 from snowmelt.hooks.monitoring import Variables
-from tests.plugins.snowmelt.fake_airflow import FakeDagRuns, FakeGoodReleases
+from tests.plugins.snowmelt.fake_airflow import FakeDagRuns, FakeGoodReleases, FakePlacements
 from tests.plugins.snowmelt.fake_fleet import FakeFleetRuns
 from tests.plugins.snowmelt.fake_images import FakeImages
 from tests.plugins.snowmelt.fake_machines import (
@@ -298,6 +298,7 @@ LOOKED_UP = {
     "DagRunsHook": FakeDagRuns,
     "FleetRunsHook": FakeFleetRuns,
     "GoodReleasesHook": FakeGoodReleases,
+    "PlacementsHook": FakePlacements,
     "balancer_for": FakeBalancer,
     "firewall_for": FakeFirewall,
     "monitoring_for": FakeMonitoring,

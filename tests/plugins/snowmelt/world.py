@@ -163,7 +163,7 @@ class FakeWorld:
     new_runs_end_s: float | None = None
     session_s = 5.0  # how long a session goes on after its VM drains
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: PLR0915  # all that a world has, a line each
         self.clock = Clock()
         self.vms: dict[int, FakeVm] = {}
         self.requests: dict[str, CertificateRequest] = {}
@@ -179,6 +179,7 @@ class FakeWorld:
         self.hosts: dict[str, FakeHost] = {}
         self.runs: dict[tuple[str, str], FakeRun] = {}
         self.good: dict[str, list[Good]] = {}
+        self.placed: dict[str, dict[str, str]] = {}
         self.pools: dict[str, dict[str, FakeMember]] = {"shop": {}}
         self.groups: dict[str, dict[str, str]] = {"web_vms": {}}  # of a firewall: address -> name
         self.images: dict[int, CloudImage] = {}

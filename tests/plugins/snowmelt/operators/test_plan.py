@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -64,6 +65,7 @@ def test_planning_reads_all_vms_and_of_other_systems_only_what_they_know_of_its_
     assert world.calls == {
         **dict.fromkeys(("next_id", "vms", "health", "members"), 1),
         **dict.fromkeys(("certificate", "lookup"), 2),
+        **dict.fromkeys(("read", "write"), 1),  # where they are known
     }
 
 
@@ -132,3 +134,52 @@ def test_what_each_member_has_counted_is_noted_with_the_plan(world: FakeWorld) -
     assert set(noted) == {f"shop-{OLD}-0", f"shop-{OLD}-1"}
     assert noted[f"shop-{OLD}-0"]["errors"] == 0
     assert noted[f"shop-{OLD}-0"]["requests"] > 0
+
+
+def elsewhere(catalogue: Path, **changes: Any) -> None:
+    catalogue.write_text(yaml.safe_dump(service(**changes).model_dump(mode="json")))
+
+
+POOL = {"balancer": {"pool": "shop2", "port": 8080}}
+
+
+def test_a_file_that_points_elsewhere_is_refused_while_there_are_vms(
+    world: FakeWorld, catalogue: Path
+) -> None:
+    """The old ones would be ended while their pool still lists them."""
+    plan()
+    two_old(world)
+    elsewhere(catalogue, **POOL)
+    world.pools["shop2"] = {}
+
+    for dry_run in (True, False):
+        with pytest.raises(Refused, match=r"pool was shop, and is shop2\. Retire it with the old"):
+            plan(dry_run=dry_run)
+    plan(force=True)
+    plan()
+    assert world.placed["shop"]["balancer.pool"] == "shop2"
+
+
+def test_without_vms_it_may_point_anywhere(world: FakeWorld, catalogue: Path) -> None:
+    plan()
+    elsewhere(catalogue, **POOL)
+    world.pools["shop2"] = {}
+    plan()
+
+    assert world.placed["shop"]["balancer.pool"] == "shop2"
+
+
+def test_another_opennebula_shows_no_vm_and_is_refused_all_the_same(
+    world: FakeWorld, catalogue: Path
+) -> None:
+    plan()
+    elsewhere(catalogue, connections={"opennebula": "one_b"})
+
+    with pytest.raises(Refused, match=r"opennebula was snowmelt_opennebula, and is one_b"):
+        plan()
+
+
+def test_a_dry_run_notes_no_place(world: FakeWorld) -> None:
+    plan(dry_run=True)
+
+    assert world.placed == {}

@@ -57,6 +57,18 @@ def test_the_name_of_a_failed_vm_that_a_new_one_took_on_is_no_trace(world: FakeW
     assert verify(rollout)["gone"] == [f"shop-{OLD}-0", f"shop-{OLD}-1"]
 
 
+def test_a_service_without_vms_may_come_back_anywhere(world: FakeWorld) -> None:
+    two_old(world)
+    rollout = planned(service(), replicas=0)
+    for kind in (*KINDS, "vms"):
+        getattr(world, kind).clear()
+    world.pools["shop"].clear()
+    world.placed["shop"] = {"balancer.pool": "shop"}
+    verify(rollout)
+
+    assert world.placed == {}
+
+
 def test_the_release_is_kept_as_one_to_go_back_to(world: FakeWorld) -> None:
     rollout = finished(world)
     verify(rollout)
