@@ -41,7 +41,7 @@ def _drift(view: View, vm: CloudVm, system: str, thing: str, reason: str) -> Fin
         name=vm.name,
         vm_id=vm.vm_id,
         address=vm.addresses[0],
-        release="" if view.serving() else vm.context.get("SNOWMELT_RELEASE", ""),
+        release=view.release_to_heal(vm),
     )
 
 

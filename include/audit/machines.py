@@ -45,7 +45,7 @@ def _finding(view: View, vm: CloudVm) -> Finding:
         _dead(view, vm.name, f"VM {vm.vm_id} {vm.name}", reason),
         vm_id=vm.vm_id,
         address=next(iter(vm.addresses), ""),
-        release="" if view.serving() else vm.context.get("SNOWMELT_RELEASE", ""),
+        release=view.release_to_heal(vm),
     )
 
 

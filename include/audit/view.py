@@ -70,6 +70,10 @@ class View:
         """Whether any VM of the service serves."""
         return any(self._serves(vm) for name in self.vms for vm in self.ours(name))
 
+    def release_to_heal(self, vm: CloudVm) -> str:
+        """Return what a VM was made with, "" where those that serve tell a rollout the release."""
+        return "" if self.serving() else vm.context.get("SNOWMELT_RELEASE", "")
+
     def _serves(self, vm: CloudVm) -> bool:
         member = self.members.get(vm.name)
         up = self.service.balancer is None or (member is not None and member.state == "up")

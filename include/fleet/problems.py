@@ -63,7 +63,8 @@ def _late(fleet: Fleet, file: Path, service: Service, now: datetime) -> Iterator
         return
     if pause > allowed + _SLACK:
         yield Problem(file, "max_age", f"{_hours(allowed)}, and its turns are {_apart(pause)}")
-    whole = longest_pause(fleet, service.name, maintenance, now) or pause
+    dark = maintenance.blackouts and longest_pause(fleet, service.name, maintenance, now)
+    whole = dark or pause
     needed, ttl = max(allowed, whole), service.puppet.certificate_ttl
     if ttl <= needed:
         fix = f"{_hours(ttl)}, and a VM may get {_hours(needed)} old: let it last longer"

@@ -17,9 +17,14 @@ from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.identity import let_in, monitor
 
+# what gives something to a VM: one that has gone by then would leave it to whoever comes next
+_ADDING: tuple[Act, ...] = ("publish names", "open firewall", "monitor VM")
+
 
 def mend(service: Service, found: Finding) -> Outcome:
     """Do what the finding asks for. A rollout is not among it: Airflow starts that."""
+    if found.act in _ADDING and not _still_runs(service, found):
+        return Outcome.UNCHANGED
     return MENDS[found.act](service, found)
 
 
@@ -57,8 +62,6 @@ def _monitor(service: Service, found: Finding) -> Outcome:
 
     One without our variable is somebody's: it stays, and is that conflict.
     """
-    if not _still_runs(service, found):
-        return Outcome.UNCHANGED
     fqdn, monitoring = service.fqdn(found.name), monitoring_for(service.connections.monitoring)
     if fqdn in monitoring.hosts(service.name):
         monitoring.remove_host(fqdn)
@@ -81,8 +84,6 @@ def _remove_names(service: Service, found: Finding) -> Outcome:
 
 
 def _publish(service: Service, found: Finding) -> Outcome:
-    if not _still_runs(service, found):
-        return Outcome.UNCHANGED
     dns = NameServerHook(service.connections.nameserver)
     ttl = int(service.dns.ttl.total_seconds())
     return dns.ensure_address(service.fqdn(found.name), found.address, ttl)
@@ -96,8 +97,6 @@ def _close(service: Service, found: Finding) -> Outcome:
 
 
 def _open(service: Service, found: Finding) -> Outcome:
-    if not _still_runs(service, found):
-        return Outcome.UNCHANGED
     return let_in(service, service.fqdn(found.name), found.address)
 
 

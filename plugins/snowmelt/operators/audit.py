@@ -73,7 +73,8 @@ class AuditOperator(BaseOperator):
         found = list(find(views, facts))
         findings = [f for f in found if only is None or f.key in only]
         # what the repair let in is not up yet, and does not count; what has died since does
-        down = [f for f in found if f in findings or (f.kind, f.system) == ("dead", "OpenNebula")]
+        dead = [f for f in found if (f.kind, f.system) == ("dead", "OpenNebula")]
+        down = [*findings, *dead]
         busy = _busy(down)
         grace, chosen = timedelta(minutes=params["grace"]), params["services"] or services
         judged = judge(findings, memory, now=now, grace=grace, busy=busy)
