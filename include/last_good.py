@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 KEEP = 5
 
@@ -16,10 +15,6 @@ class Good:
     release: str
     at: str  # ISO 8601
     run: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the entry as plain data."""
-        return asdict(self)
 
 
 def remember(known: Sequence[Good], new: Good) -> list[Good]:

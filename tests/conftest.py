@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -10,7 +12,16 @@ from pathlib import Path
 import pytest
 
 # before anything imports airflow: it reads its settings at import
-os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="snowmelt-tests-")
+HOME = tempfile.mkdtemp(prefix="snowmelt-tests-")
+
+
+@atexit.register
+def _leave_nothing(made_by: int = os.getpid()) -> None:
+    if os.getpid() == made_by:  # no forked task takes it away
+        shutil.rmtree(HOME, ignore_errors=True)
+
+
+os.environ["AIRFLOW_HOME"] = HOME
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parents[1] / "dags")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"

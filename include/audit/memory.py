@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
 
 from include.audit.finding import Finding
 from include.audit.view import slot_of
@@ -23,23 +22,6 @@ class Memory:
     lost: frozenset[str] = frozenset()  # VMs that are missed: a repair removes what shows it
     missed: frozenset[str] = frozenset()  # VMs that were, and whose slots are empty ever since
     rollouts: Mapping[str, float] = field(default_factory=dict)  # "shop-k3f9x2q" -> last marked
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any] | None) -> Self:
-        """Return what `to_json` made *data* of; nothing is remembered at the first audit."""
-        found = data or {}
-        return cls(
-            seen=dict(found.get("seen", {})),
-            lost=frozenset(found.get("lost", ())),
-            missed=frozenset(found.get("missed", ())),
-            rollouts=dict(found.get("rollouts", {})),
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        seen, rollouts = dict(self.seen), dict(self.rollouts)
-        names = {"lost": sorted(self.lost), "missed": sorted(self.missed)}
-        return {"seen": seen, **names, "rollouts": rollouts}
 
     @property
     def known(self) -> frozenset[str]:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import Variable
 
 from include.last_good import Good
 from include.verdict import Outcome
+from snowmelt.errors import Refused
 from snowmelt.hooks.dag_runs import DagRunsHook
 from snowmelt.hooks.good_releases import GoodReleasesHook
 from snowmelt.operators.front_door import GoThrough
@@ -38,6 +40,10 @@ def ask(answers: dict[str, Any]) -> None:
     answers["none"] = good.read("shop")
     good.write("shop", [Good(release="1.0", at="now", run="r")])
     answers["good"] = good.read("shop")
+    Variable.set("snowmelt_last_good_wiki", '[{"release": ')
+    with pytest.raises(Refused) as refused:
+        good.read("wiki")
+    answers["spoilt"] = str(refused.value)
 
 
 def test_airflow_answers(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,3 +63,4 @@ def test_airflow_answers(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) 
     assert (answers["failed"], answers["pulled"], answers["none"]) == ([], None, [])
     assert answers["page"].endswith("/dags/rollout_shop/runs/r")
     assert answers["good"] == [Good(release="1.0", at="now", run="r")]
+    assert "snowmelt_last_good_wiki (Admin → Variables) cannot be read" in answers["spoilt"]

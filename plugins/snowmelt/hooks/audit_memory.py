@@ -6,8 +6,15 @@ People may delete it: then all ages begin anew.
 from __future__ import annotations
 
 from include.audit import Memory
+from snowmelt.hooks.variable import JsonVariable
 
 NAME = "snowmelt_audit"
+_KEPT = JsonVariable(
+    name=NAME,
+    shape=Memory,
+    empty=Memory,
+    description="audit_fleet: since when a finding is seen, and which rollouts are ours",
+)
 
 
 class AuditMemoryHook:
@@ -15,17 +22,8 @@ class AuditMemoryHook:
 
     def read(self) -> Memory:
         """Return what the audit before this one left."""
-        from airflow.sdk import Variable
-
-        return Memory.from_json(Variable.get(NAME, default=None, deserialize_json=True))
+        return _KEPT.read()
 
     def write(self, memory: Memory) -> None:
         """Keep this for the next one."""
-        from airflow.sdk import Variable
-
-        Variable.set(
-            NAME,
-            memory.to_json(),
-            description="audit_fleet: since when a finding is seen, and which rollouts are ours",
-            serialize_json=True,
-        )
+        _KEPT.write(memory)

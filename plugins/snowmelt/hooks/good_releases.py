@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from include.last_good import Good
+from snowmelt.hooks.variable import JsonVariable
 
 PREFIX = "snowmelt_last_good_"
 
@@ -12,24 +13,21 @@ class GoodReleasesHook:
 
     def read(self, service: str) -> list[Good]:
         """Return the good releases of a service."""
-        from airflow.sdk import Variable
-
-        found = Variable.get(PREFIX + service, default=None, deserialize_json=True)
-        return [Good(**entry) for entry in found or ()]
+        return _kept(service).read()
 
     def write(self, service: str, known: list[Good]) -> None:
         """Keep these."""
-        from airflow.sdk import Variable
-
-        Variable.set(
-            PREFIX + service,
-            [good.to_json() for good in known],
-            description=f"Releases of {service} that a rollout has verified, newest first",
-            serialize_json=True,
-        )
+        _kept(service).write(known)
 
     def forget(self, service: str) -> None:
         """Keep nothing of a service that does not come back."""
-        from airflow.sdk import Variable
+        _kept(service).forget()
 
-        Variable.delete(PREFIX + service)
+
+def _kept(service: str) -> JsonVariable[list[Good]]:
+    return JsonVariable(
+        name=PREFIX + service,
+        shape=list[Good],
+        empty=list,
+        description=f"Releases of {service} that a rollout has verified, newest first",
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from snowmelt.hooks.variable import JsonVariable
+
 PREFIX = "snowmelt_placed_"
 
 
@@ -12,24 +14,21 @@ class PlacementsHook:
 
     def read(self, service: str) -> dict[str, str]:
         """Return where the VMs of a service are; nothing where no rollout has said so."""
-        from airflow.sdk import Variable
-
-        found = Variable.get(PREFIX + service, default=None, deserialize_json=True)
-        return dict(found or {})
+        return _kept(service).read()
 
     def write(self, service: str, placed: Mapping[str, str]) -> None:
         """Keep this."""
-        from airflow.sdk import Variable
-
-        Variable.set(
-            PREFIX + service,
-            dict(placed),
-            description=f"Where the VMs of {service} are known: a rollout refuses another place",
-            serialize_json=True,
-        )
+        _kept(service).write(dict(placed))
 
     def forget(self, service: str) -> None:
         """Keep nothing of a service that has no VMs any more."""
-        from airflow.sdk import Variable
+        _kept(service).forget()
 
-        Variable.delete(PREFIX + service)
+
+def _kept(service: str) -> JsonVariable[dict[str, str]]:
+    return JsonVariable(
+        name=PREFIX + service,
+        shape=dict[str, str],
+        empty=dict,
+        description=f"Where the VMs of {service} are known: a rollout refuses another place",
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -83,14 +82,3 @@ def test_vms_that_are_missed_are_not_forgotten_while_the_file_of_their_service_i
     assert broken.missed == again.missed == {"shop-k3f7x2q-1"}
     assert remember(again, [], [], SHOP, NOW + 3 * HOUR).missed == frozenset()
     assert remember(again, [], [], {"worker"}, NOW + timedelta(days=8)).missed == frozenset()
-
-
-def test_it_survives_as_json() -> None:
-    missed = replace(LOST, name="shop-k3f7x2q-2", act="nothing")
-    memory = remember(Memory(), [NODE, LOST, missed], ["shop-k3f7x2q"], SHOP, NOW)
-
-    assert Memory.from_json(json.loads(json.dumps(memory.to_json()))) == memory
-
-
-def test_the_first_audit_of_all_remembers_nothing() -> None:
-    assert Memory.from_json(None) == Memory()
