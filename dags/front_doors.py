@@ -8,9 +8,9 @@
 
 Each starts one run of `rollout_<service>`, which has the lock, the graph and the way back, and
 ends as that ends: its log shows the plan, and its last line the reason of a failure. A run that is
-retried, or cleared, finds the rollout that it started. After a failure, clear that run (after its
-`watch`: its failed task with what is downstream) and then the task here; a new run of this DAG
-starts a new rollout.
+retried, or cleared, finds the rollout that it started. After a failure, mend the cause, clear the
+whole run of the rollout and then the task here; a new run of this DAG starts a new rollout.
+docs/how-to/a-run-failed.md has more.
 """
 
 from __future__ import annotations

@@ -120,13 +120,11 @@ class Member:
     address: str
     port: int
     state: Literal["up", "down", "starting", "drain", "maint"]
-    since_s: float  # seconds in its present health
+    since_s: float  # seconds in its present health, from 0 at each change of it
     connections: int  # open right now
     sessions: int  # sticky sessions used within the seconds that were asked for; 0: nobody asked
-    requests: int  # answered since it joined
-    errors: (
-        int  # 5xx answers, failed connections and answers that the balancer had to ask for again
-    )
+    requests: int  # answered since it joined, or since the balancer was started: a fall says so
+    errors: int  # 5xx, failed connections, what had to be asked for again; may exceed `requests`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -44,11 +44,8 @@ def fill(places: Places, image: Path) -> str | None:
     one = pyone.OneServer(
         f"http://{SERVICES_IP}:{PORT}/RPC2", session=f"oneadmin:{admin_password(places)}"
     )
-    known = _names(one.templatepool.info(_MINE_AND_ALL, -1, -1).VMTEMPLATE)
+    known = PRODUCT in _names(one.userpool.info().USER)
     password = secret(places.secrets / "opennebula")
-    if TEMPLATE in known and PRODUCT in _names(one.userpool.info().USER):
-        _image(one, image)
-        return "already filled"
     hosts(one)
     _image(one, image)
     _network(one)
@@ -56,7 +53,7 @@ def fill(places: Places, image: Path) -> str | None:
     # `refresh_image` lets it point at the new image
     pointing = (_VM_TEMPLATE | _INDIVIDUAL | template, _USE | _MANAGE, _INDIVIDUAL)
     _account(one, password, (*RULES, pointing))
-    return None
+    return "already filled" if known else None
 
 
 def hosts(one: Any) -> None:
@@ -94,8 +91,12 @@ def _network(one: Any) -> None:
 
 def _template(one: Any) -> int:
     found = _find(one.templatepool.info(_MINE_AND_ALL, -1, -1).VMTEMPLATE, TEMPLATE)
-    if found is not None:
-        return int(found.ID)
+    number = _new_template(one) if found is None else int(found.ID)
+    one.template.chmod(number, -1, -1, -1, -1, -1, -1, 1, -1, -1)  # others may use it
+    return number
+
+
+def _new_template(one: Any) -> int:
     values = {
         "NAME": TEMPLATE,
         "CPU": "0.25",
@@ -105,9 +106,7 @@ def _template(one: Any) -> int:
         "NIC": {"NETWORK": NETWORK, "NETWORK_UNAME": "oneadmin"},
         "CONTEXT": {"NETWORK": "YES", "TOKEN": "YES", "REPORT_READY": "YES"},
     }
-    number = int(one.template.allocate({"TEMPLATE": values}))
-    one.template.chmod(number, -1, -1, -1, -1, -1, -1, 1, -1, -1)  # others may use it
-    return number
+    return int(one.template.allocate({"TEMPLATE": values}))
 
 
 def _account(one: Any, password: str, rules: Iterable[tuple[int, int, int]]) -> None:

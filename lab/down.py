@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-
-from lab import net, stragglers
+from lab import net, ours, stragglers
 from lab.image import build
 from lab.settings import Places
 from lab.steps import Progress
@@ -16,7 +14,11 @@ def down(places: Places) -> None:
     """Stop VMs, services and whatever else runs in the lab's network; remove network and state.
 
     Works after a crash of any part: what no supervisor knows any more is found by its network.
+
+    Raises:
+        NotOursError: folder or network are not those of a lab, or of another one.
     """
+    ours.check(places.state)
     progress = Progress()
     warden = supervisor_of(places)
     if warden.answers():
@@ -26,7 +28,7 @@ def down(places: Places) -> None:
     progress.say("services stopped")
     stragglers.end()
     net.down()
-    shutil.rmtree(places.state, ignore_errors=True)
+    ours.forget(places.state)
     build.forget_old(places.images)
     progress.say("nothing is left but the image cache")
 

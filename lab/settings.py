@@ -7,7 +7,7 @@ import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
-NETNS = os.environ.get("SNOWMELT_LAB_NETNS", "lab")  # a second lab needs another name
+NETNS = os.environ.get("SNOWMELT_LAB_NETNS", "snowmelt-lab")  # a second lab needs another name
 BRIDGE = "br0"
 SERVICES_IP = (
     "198.18.0.1"  # 198.18.0.0/15 is the benchmarking range: no real network is hidden by it
@@ -60,9 +60,12 @@ def places() -> Places:
     )
 
 
-def user_exists() -> bool:
-    """Whether the account that runs the services has been made."""
+def account_lacks() -> str:
+    """Say what is wrong with the account that runs the services; nothing where nothing is."""
     try:
-        return pwd.getpwnam(USER).pw_uid == UID
+        found = pwd.getpwnam(USER).pw_uid
     except KeyError:
-        return False
+        return f"the account `{USER}` (uid {UID}) is missing: run `make setup`"
+    if found != UID:
+        return f"the account `{USER}` has the uid {found}; the lab needs one with {UID}: rename it"
+    return ""

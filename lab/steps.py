@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 
 _PATIENCE_S = 10.0  # nobody should look at a silent screen for longer
@@ -33,7 +34,7 @@ class Progress:
         self._lock = threading.Lock()
 
     def say(self, text: str) -> None:
-        with self._lock:
+        with self._lock, suppress(OSError):  # the work goes on also where nobody listens any more
             print(f"{time.monotonic() - self.started:6.1f} s  {text}")
             sys.stdout.flush()
 

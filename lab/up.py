@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import bootstrap, connections, net, stragglers
+from lab import bootstrap, code, connections, net, ours, stragglers
 from lab.image import build
 from lab.inside import enter
 from lab.release.archive import publish
@@ -24,7 +23,7 @@ from lab.services import (
     repo,
 )
 from lab.services.base import Service
-from lab.settings import UID, Places, user_exists
+from lab.settings import CHECKOUT, Places, account_lacks
 from lab.steps import Progress, Step, StepFailedError, run
 from lab.supervisor import Supervisor, supervisor_of
 
@@ -53,15 +52,13 @@ def up(places: Places) -> None:
     Raises:
         StepFailedError: a part did not come up; the text names it, the reason and its log.
     """
-    if os.geteuid() != 0:
-        raise StepFailedError(
-            "the lab needs root: network namespaces, mounts, PostgreSQL's account"
-        )
-    if not user_exists():
-        raise StepFailedError(f"the account `lab` ({UID}) is missing: run `make setup`")
+    if lacks := account_lacks():
+        raise StepFailedError(lacks)
     progress = Progress()
+    ours.claim(places.state)
+    _tell_code(places, progress)
     folders(places)
-    net.up()
+    net.up(places.state)
     parts = services(places)
     warden = supervisor_of(places)
     if not warden.answers():
@@ -71,6 +68,33 @@ def up(places: Places) -> None:
     steps = [step(part, warden, places) for part in parts]
     run([*steps, *_once_only(places, image)], progress, enter)
     progress.say(f"the lab is up; state in {places.state}")
+
+
+def outdated(places: Places) -> bool:
+    """Whether the lab in these places, running or not, was brought up with other code than this."""
+    file = _code(places)
+    return file.exists() and file.read_text() != code.lab()
+
+
+def half_gone(places: Places) -> bool:
+    """Whether a lab-down was interrupted when it removed the lab's folder."""
+    there = {each.name for each in places.state.iterdir()} if places.state.is_dir() else set()
+    return ours.MARK in there and len(there) > 1 and _code(places).name not in there
+
+
+def _tell_code(places: Places, progress: Progress) -> None:
+    """Write down with which code the lab comes up, or say that it came up with another."""
+    if not _code(places).exists():
+        _code(places).write_text(code.lab())
+    elif outdated(places):
+        progress.say(
+            f"this lab came up with other code ({_code(places).read_text()}): its services, Puppet"
+            f" code and releases stay that; for those of {CHECKOUT} run `make lab-down` first"
+        )
+
+
+def _code(places: Places) -> Path:
+    return places.state / "code"
 
 
 def folders(places: Places) -> None:

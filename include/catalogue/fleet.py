@@ -22,35 +22,50 @@ class FleetException(Part):
     """A service that is left out of the daily rotation, by whom, why and until when."""
 
     service: ServiceName
+    """Service that is left out."""
     reason: Sentence
+    """Why; the proof of each day says so."""
     owner: Sentence
-    expires: date  # the first day on which it holds no more
+    """Who answers for that."""
+    expires: date
+    """First day on which the exception holds no more: 2027-01-10."""
 
 
 class Rotation(Part):
     """When the daily rotation runs."""
 
     starts: ClockTime = time(1, 0)
+    """When the daily rotation begins."""
     time_zone: TimeZone = "UTC"
-    spread: Duration = timedelta(hours=2)  # each service has its own minute within this
-    duration: Duration = timedelta(hours=23)  # after this no rotation starts any more
+    """In which `starts` is meant; it decides which day it is, too."""
+    spread: Duration = timedelta(hours=2)
+    """Time after `starts` within which each service has its own minute."""
+    duration: Duration = timedelta(hours=23)
+    """Time after `starts` in which a service may still be started."""
 
 
 class Budgets(Part):
     """How much may be under way at once."""
 
     services: Count = 10
+    """Number of services that are rotated at once."""
     vms_above_plan: Count = 40
-    vms_waiting: Count = 20  # for OpenNebula to place and boot them: small batches place fastest
-    failures: Budget = 3  # failed services, or a share of all; then nothing more is started
+    """Number of VMs that may exist beside those of the services' plans."""
+    vms_waiting: Count = 20
+    """Number of VMs for OpenNebula to place and boot at once: small batches place fastest."""
+    failures: Budget = 3
+    """Number of failed services at which nothing more is started."""
 
 
 class Proofs(Part):
     """Where the daily proof goes, and for how long."""
 
-    store: Sentence | None = None  # as Airflow's ObjectStoragePath; none: a folder of AIRFLOW_HOME
-    key: ShortName = "snowmelt_proof"  # the Connection with the signing key
+    store: Sentence | None = None
+    """Path, as for ObjectStoragePath: s3://aws_default@bucket. Left out: below AIRFLOW_HOME."""
+    key: ShortName = "snowmelt_proof"
+    """Id of the Connection with the signing key."""
     keep: Duration = timedelta(days=400)
+    """How long a proof is kept."""
 
 
 class Fleet(Part):
@@ -58,8 +73,10 @@ class Fleet(Part):
 
     rotation: Rotation = Rotation()
     budgets: Budgets = Budgets()
-    max_age: Duration = timedelta(hours=26)  # of services whose file says nothing
+    max_age: Duration = timedelta(hours=26)
+    """How old a VM may get of services whose file says nothing."""
     exceptions: tuple[FleetException, ...] = ()
+    """Services that may not be rotated for a while."""
     proof: Proofs = Proofs()
 
     @property

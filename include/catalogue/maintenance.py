@@ -45,17 +45,31 @@ ClockTime = Annotated[
     time,
     BeforeValidator(_read_clock),
     PlainSerializer(lambda clock: clock.strftime("%H:%M"), return_type=str),
-    WithJsonSchema({"type": "string", "pattern": _CLOCK, "examples": ["22:00"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": _CLOCK,
+            "examples": ["22:00"],
+            "description": 'Hours and minutes in quotes: "22:00".',
+        }
+    ),
 ]
-TimeZone = Annotated[str, AfterValidator(_known_zone)]
+TimeZone = Annotated[
+    str,
+    AfterValidator(_known_zone),
+    Field(description="UTC, or one such as Europe/Berlin.", examples=["Europe/Berlin"]),
+]
 
 
 class Window(Part):
     """Hours in which a rotation may start; one that ends before it begins ends the day after."""
 
-    days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEK  # on which it begins
+    days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEK
+    """Days on which the window begins: [mon, tue]. Left out: every day."""
     begins: ClockTime
+    """First minute in which a rotation may start."""
     ends: ClockTime
+    """First minute in which none may any more; on the day after, where it is before `begins`."""
 
     @model_validator(mode="after")
     def _has_length(self) -> Self:
@@ -68,8 +82,11 @@ class Blackout(Part):
     """A time in which the service is left alone, such as a sale; in the service's time zone."""
 
     begins: NaiveDatetime
+    """Day, or day and time without offset: 2026-12-20, "2026-12-20 08:00"."""
     ends: NaiveDatetime
+    """First moment after it, written as `begins`; of a day, its midnight."""
     reason: Sentence
+    """Why the service is left alone."""
 
     @model_validator(mode="after")
     def _goes_forward(self) -> Self:
@@ -82,8 +99,11 @@ class Maintenance(Part):
     """When the daily rotation may start. No windows: whenever the fleet's rotation runs."""
 
     time_zone: TimeZone = "UTC"
+    """In which the hours of windows and blackouts are meant."""
     windows: tuple[Window, ...] = ()
+    """Hours in which a rotation may start. Left out: whenever the fleet's rotation runs."""
     blackouts: tuple[Blackout, ...] = ()
+    """Times in which the service is left alone."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -101,4 +121,5 @@ Budget = Annotated[
     Annotated[int, Field(ge=1)]
     | Annotated[str, Field(pattern=r"^([1-9][0-9]?|100)%$", examples=["10%"])],
     BeforeValidator(_share_or_count),
+    Field(description="A number, or a share of all: 10%."),
 ]

@@ -11,149 +11,79 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, Field, model_validator
 
 from include.catalogue.maintenance import Maintenance
-from include.catalogue.types import (
-    DomainName,
-    Duration,
-    PackageName,
-    Part,
-    Port,
-    PuppetName,
-    Release,
-    Sentence,
-    ServiceName,
-    ShortName,
+from include.catalogue.parts import (
+    Balancer,
+    Canary,
+    Connections,
+    Dns,
+    Drain,
+    Firewall,
+    Limits,
+    Monitoring,
+    OpenNebula,
+    Package,
+    Puppet,
+    Watch,
 )
+from include.catalogue.types import Duration, Part, Release, Sentence, ServiceName
+
+__all__ = [  # the parts, too: who uses a service need not know their file
+    "Balancer",
+    "Canary",
+    "Connections",
+    "Dns",
+    "Drain",
+    "Firewall",
+    "Limits",
+    "Monitoring",
+    "OpenNebula",
+    "Package",
+    "Puppet",
+    "Service",
+    "Watch",
+]
 
 # X.509 ends a common name at 64 characters (RFC 5280, ub-common-name); the FQDN is the certname.
 _CERTNAME_LIMIT = 64
 _NAME_TAIL = len("-k3f9x2q-999.")
 
 
-class OpenNebula(Part):
-    """What the VMs are made of."""
-
-    template: Sentence  # by name: ids differ from cloud to cloud
-    cpu: Annotated[float, Field(gt=0)]  # share of a physical core that the scheduler counts
-    vcpu: Annotated[int, Field(ge=1)]
-    memory_mb: Annotated[int, Field(ge=16)]
-    networks: tuple[Sentence, ...] = ()  # by name; empty means those of the template
-    boot_deadline: Duration = timedelta(minutes=10)
-
-
-class Dns(Part):
-    """Where the names of the VMs live."""
-
-    zone: DomainName
-    reverse_zone: DomainName | None = None  # none: the zone of ours that holds the address
-    ttl: Duration = timedelta(seconds=60)
-
-
-class Puppet(Part):
-    """Who configures the inside of the VMs."""
-
-    server: DomainName
-    environment: PuppetName = "production"
-    role: PuppetName
-    certificate_ttl: Duration = timedelta(days=3)
-    enrol_deadline: Duration = timedelta(minutes=15)
-    lane: ShortName = "default_pool"  # the Airflow pool of all steps that ask the CA
-
-
-class Package(Part):
-    """The one package that holds all of a release."""
-
-    name: PackageName
-
-
-class Monitoring(Part):
-    """How monitoring knows the VMs."""
-
-    template: ShortName
-    vars: dict[str, str | int | float | bool] = Field(default_factory=dict)
-    deadline: Duration = timedelta(minutes=5)
-
-
-class Balancer(Part):
-    """Where the VMs take traffic."""
-
-    pool: ShortName
-    port: Port
-    join_deadline: Duration = timedelta(minutes=2)
-
-
-class Firewall(Part):
-    """What a central firewall has to know of the VMs; a VM's own firewall is Puppet's affair."""
-
-    group: ShortName  # of addresses, by name; the firewall's own rules say what may reach them
-
-
-class Drain(Part):
-    """How old sessions end."""
-
-    deadline: Duration = timedelta(minutes=10)
-    idle: Duration = timedelta(minutes=1)  # a session counts as live when it was used within this
-    on_deadline: Literal["cut", "stop"] = "cut"  # end the sessions and go on, or roll back
-
-
-class Canary(Part):
-    """The first VM, watched before the others follow."""
-
-    count: Annotated[int, Field(ge=0, le=1)] = 1
-    watch: Duration = timedelta(minutes=1)
-
-
-class Watch(Part):
-    """How long new VMs have to stay healthy under traffic, and what healthy means."""
-
-    settle: Duration = timedelta(seconds=10)  # all new members up this long before old ones drain
-    duration: Duration = timedelta(minutes=5)  # after the switch, while the old ones still run
-    max_error_share: Annotated[float, Field(ge=0, lt=1)] = 0.001
-    min_requests: Annotated[int, Field(ge=1)] = 100  # below this a share says nothing
-
-
-class Limits(Part):
-    """What one plan may destroy without force."""
-
-    retire: Annotated[int, Field(ge=1)] = 50  # VMs in all, replaced ones included
-    shrink_share: Annotated[float, Field(ge=0, le=1)] = 0.5  # VMs that go with no successor
-    share_from: Annotated[int, Field(ge=1)] = 4  # a share of fewer VMs than this says nothing
-
-
-class Connections(Part):
-    """The Airflow Connections that a rollout uses."""
-
-    opennebula: ShortName = "snowmelt_opennebula"
-    puppet_ca: ShortName = "snowmelt_puppet_ca"
-    puppetdb: ShortName = "snowmelt_puppetdb"
-    nameserver: ShortName = "snowmelt_nameserver"
-    balancer: ShortName = "snowmelt_balancer"
-    monitoring: ShortName = "snowmelt_monitoring"
-    firewall: ShortName = "snowmelt_firewall"
-
-
 class Service(Part):
     """What users depend on: one file of the catalogue."""
 
     name: ServiceName
+    """Its file is called so, its DAG `rollout_<name>`, and its VMs' names begin with it."""
     owner: Sentence
+    """Who answers for the service."""
     description: Sentence
-    release: Release  # wanted when a run names none and nothing runs
+    """What the service is, for those who do not know it."""
+    release: Release
+    """Release that is wanted when a run names none and nothing runs."""
     replicas: Annotated[int, Field(ge=0, le=1000)]
+    """Number of VMs that serve; 0 where the service is retired."""
     opennebula: OpenNebula
     dns: Dns
     puppet: Puppet
     package: Package
     monitoring: Monitoring | None = None
+    """How monitoring knows the VMs. Left out: not at all, which goes without balancer only."""
     balancer: Balancer | None = None
-    firewall: Firewall | None = None  # none: nothing stands between the VMs and who uses them
+    """Where the VMs take traffic. Left out: nobody waits for their answer."""
+    firewall: Firewall | None = None
+    """What a central firewall has to know. Left out: none stands before the VMs."""
     drain: Drain = Drain()
     strategy: Literal["blue_green", "rolling"] = "blue_green"
-    surge: Annotated[int, Field(ge=0)] | None = None  # none: all (blue_green), none (rolling)
+    """All new VMs beside the old ones (blue_green), or a few at a time (rolling)."""
+    surge: Annotated[int, Field(ge=0)] | None = None
+    """Number of VMs above replicas at a time. Left out: all (blue_green) or none (rolling)."""
     max_unavailable: Annotated[int, Field(ge=0)] = 0
+    """Number of VMs below replicas at a time that a rollout may leave serving."""
     canary: Canary = Canary()
     watch: Watch = Watch()
     max_age: Duration = timedelta(hours=24)
-    expires_at: AwareDatetime | None = None  # then it retires: a VM that somebody asked for
+    """How old a VM may get. Left out: max_age of fleet.yaml holds."""
+    expires_at: AwareDatetime | None = None
+    """When it retires, for a VM that somebody asked for: "2027-01-10T12:00:00Z"."""
     maintenance: Maintenance = Maintenance()
     limits: Limits = Limits()
     connections: Connections = Connections()

@@ -28,27 +28,39 @@ class Size(Part):
     """How big a VM is."""
 
     cpu: Annotated[float, Field(gt=0)]
+    """Share of a physical core that the scheduler counts: 0.5 is half of one."""
     vcpu: Annotated[int, Field(ge=1)]
+    """Cores that the VM sees."""
     memory_mb: Annotated[int, Field(ge=16)]
+    """Memory of the VM, in MB."""
 
 
 class Notifier(Part):
-    """Who carries a reminder: an Airflow notifier, by its class and arguments (templates)."""
+    """Who carries a reminder: an Airflow notifier."""
 
     notifier: Sentence
+    """Class of the notifier: airflow.providers.smtp.notifications.smtp.SmtpNotifier."""
     arguments: dict[str, Any] = Field(default_factory=dict)
+    """What the notifier is made with: by name, templates that know the `request`."""
 
 
 class RequestPolicy(Part):
     """What may be asked for, and for how long."""
 
     lifetime: Duration = timedelta(days=7)
+    """How long a VM is kept when the form says nothing; at most `longest`."""
     longest: Duration = timedelta(days=30)
-    remind: Duration = timedelta(days=1)  # so long before the end, at most half a lifetime
-    reminders: tuple[Notifier, ...] = ()  # none: only the log of `expire_requests`
+    """How long a VM may be kept, from each time that somebody asks."""
+    remind: Duration = timedelta(days=1)
+    """How long before the end the owner is reminded; of a short life, at its half."""
+    reminders: tuple[Notifier, ...] = ()
+    """Who carries a reminder. Left out: only the log of `expire_requests` has it."""
     sizes: dict[ShortName, Size] = Field(default_factory=dict)
-    offers: dict[ShortName, dict[str, Any]] = Field(default_factory=dict)  # parts of an entry
-    common: dict[str, Any] = Field(default_factory=dict)  # the parts that all offers share
+    """Sizes, by the name that the form shows."""
+    offers: dict[ShortName, dict[str, Any]] = Field(default_factory=dict)
+    """Offers, by the name that the form shows: what they have beside `common`."""
+    common: dict[str, Any] = Field(default_factory=dict)
+    """What all offers share, in the words of a service's file."""
 
     @model_validator(mode="after")
     def _usual_is_allowed(self) -> Self:

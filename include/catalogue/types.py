@@ -41,19 +41,63 @@ def _above_zero(duration: Any) -> timedelta:
     return found
 
 
+# The description of a type is its shape; in a schema it follows what the field is for.
 Duration = Annotated[
     timedelta,
     BeforeValidator(_above_zero),
     PlainSerializer(write_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": _DURATION, "examples": ["90s", "10m", "24h"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": _DURATION,
+            "examples": ["90s", "10m", "24h"],
+            "description": "A number and a unit: 90s, 10m, 24h or 7d.",
+        }
+    ),
 ]
 # 40 leaves room for "-<7 characters of rollout>-<slot>" in a DNS label of 63.
-ServiceName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
+ServiceName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$",
+        description="At most 40 lower-case letters, digits and hyphens.",
+    ),
+]
 # What Debian accepts as a version.
-Release = Annotated[str, Field(pattern=r"^[0-9][A-Za-z0-9.+~:-]*$", max_length=64)]
-DomainName = Annotated[str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})+$", max_length=253)]
-PackageName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
-PuppetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(::[a-z][a-z0-9_]*)*$")]
-ShortName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
-Sentence = Annotated[str, Field(min_length=1, max_length=500)]
-Port = Annotated[int, Field(ge=1, le=65535)]
+Release = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9][A-Za-z0-9.+~:-]*$",
+        max_length=64,
+        description='A version as Debian has them, in quotes: "1.0".',
+    ),
+]
+DomainName = Annotated[
+    str,
+    Field(
+        pattern=rf"^{_LABEL}(\.{_LABEL})+$",
+        max_length=253,
+        description="In lower case, without a dot at the end: cloud.example.org.",
+    ),
+]
+PackageName = Annotated[
+    str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]+$", description="As Debian names packages: shop-app.")
+]
+PuppetName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9_]*(::[a-z][a-z0-9_]*)*$",
+        description="As Puppet names things: shop, or web::shop.",
+    ),
+]
+ShortName = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$",
+        description="At most 128 letters, digits, underscores, dots and hyphens.",
+    ),
+]
+Sentence = Annotated[
+    str, Field(min_length=1, max_length=500, description="At most 500 characters.")
+]
+Port = Annotated[int, Field(ge=1, le=65535, description="1 to 65535.")]

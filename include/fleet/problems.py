@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ from include.catalogue.loader import (
     CatalogueError,
     Problem,
     catalogue_folder,
+    requests_folder,
     service_names,
     try_all,
 )
@@ -22,6 +24,13 @@ from include.fleet.pauses import longest_pause
 # The hour when clocks change, and the minutes by which a turn may be later than yesterday's: the
 # proof of the day comes after the turn, and finds new VMs.
 _SLACK = timedelta(hours=2)
+
+# What a service's file has at its top and no other has: a name, and two of these parts. Keys are
+# looked for in the text: a parser stops at a mistake, and what others wrote may be long or deep.
+_KEY = re.compile(r"^([a-z_]+) *:", re.MULTILINE)
+_PARTS = frozenset({"opennebula", "dns", "puppet"})
+_ABOVE = {"fleet": frozenset(Fleet.model_fields), "requests": frozenset({"offers", "sizes"})}
+_HEAD = 64 * 1024  # bytes; a service has some 1,500
 
 
 def all_problems(now: datetime) -> list[Problem]:
@@ -43,6 +52,44 @@ def _not_read(folder: Path) -> Iterator[Problem]:
         yield Problem(folder, "", f"is no folder: {FOLDER_VARIABLE} names that of the services")
     for file in sorted(folder.glob("*.yml")):
         yield Problem(file, "", f"is not read: call it {file.stem}.yaml")
+    yield from _too_high(folder)
+
+
+def _too_high(folder: Path) -> Iterator[Problem]:
+    """Yield what was meant for the catalogue, and stands above its folder where nobody looks.
+
+    Others may have files there too, as in /etc, and they are left alone.
+    """
+    above, asked = folder.parent, requests_folder()
+    if above.resolve() in {each.resolve() for each in (folder, asked) if each}:
+        return
+    for file in sorted(above.glob("*.y*ml")):
+        if (place := _place_of(file, folder)) is None:
+            continue
+        name, taken = place.relative_to(above), place.exists()
+        fix = f", and {name} is: take it away" if taken else f": move it to {name}"
+        yield Problem(file, "", f"is not read{fix}")
+
+
+def _place_of(file: Path, folder: Path) -> Path | None:
+    """Return where a file above *folder* would be read; None where it is no such file of ours."""
+    keys = _keys(file)
+    if "name" in keys and len(keys & _PARTS) > 1:
+        return folder / f"{file.stem}.yaml"
+    if file.suffix == ".yml" and keys & _ABOVE.get(file.stem, frozenset()):
+        return file.with_suffix(".yaml")
+    return None
+
+
+def _keys(file: Path) -> frozenset[str]:
+    try:
+        if not file.is_file():  # a pipe would be waited for
+            return frozenset()
+        with file.open("rb") as opened:
+            text = opened.read(_HEAD).decode(errors="replace")
+    except OSError:
+        return frozenset()
+    return frozenset(_KEY.findall(text))
 
 
 def _too_many(file: Path, service: Service) -> Iterator[Problem]:

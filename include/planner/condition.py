@@ -63,6 +63,12 @@ def serves(service: Service, vm: SeenVm) -> bool:
     return vm.phase == "running" and vm.member is not None and vm.member.state == "up"
 
 
+def is_only_drained(service: Service, vm: SeenVm) -> bool:
+    """Return whether a VM would serve if it were not drained."""
+    is_drained = vm.member is not None and vm.member.state == "drain"
+    return is_drained and not faults_before_traffic(service, vm)
+
+
 def carries(service: Service, vm: SeenVm) -> bool:
     """Return whether somebody may still depend on a VM: it is in a pool, or nobody can say."""
     if vm.phase == "unknown":

@@ -195,7 +195,7 @@ def _old_ones_serve(service: Service, plan: Plan, seen: Seen) -> Verdict:
     """
     if plan.pairs:
         return may_take_back(service, plan, seen)
-    before = {vm.name for vm in plan.old if vm.serving} | {vm.name for vm in plan.kept}
+    before = {vm.name for vm in plan.old if vm.is_way_back} | {vm.name for vm in plan.kept}
     serving = count_serving(service, (vm for vm in seen.vms if vm.name in before))
     least = least_before(service, plan, len(before))
     if serving < least:

@@ -126,6 +126,12 @@ class OldVm(Data):
     reason: str
     enrolled: bool = True  # it had a signed certificate then; plans from before this do not say
     port: int | None = None  # in its pool, as it was then; the file may name another by now
+    drained: bool = False  # it is whole but for a drain, by an earlier attempt of this rollout
+
+    @property
+    def is_way_back(self) -> bool:
+        """Whether it is to serve again where the rollout is taken back."""
+        return self.serving or self.drained
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,10 +14,11 @@ from include.planner.moves import Drain, Join, Move, Retire, Undrain
 def past_return(plan: Plan, seen: Seen) -> str | None:
     """Return the irreversible step that was taken, or None while there is a way back.
 
-    A certificate cannot be un-revoked and a VM not un-terminated. VMs that did not serve when the
-    plan was made are no way back, so they do not count; nor does a certificate that was not there.
+    A certificate cannot be un-revoked and a VM not un-terminated. What did not serve when
+    the plan was made, and would not without a drain of ours, is no way back, so it does not count;
+    nor does a certificate that was not there.
     """
-    taken = (_irreversible(old, seen) for old in plan.old if old.serving)
+    taken = (_irreversible(old, seen) for old in plan.old if old.is_way_back)
     return next(filter(None, taken), None)
 
 
@@ -30,7 +31,7 @@ def taken_back(plan: Plan, seen: Seen, failed: Collection[int] = ()) -> Plan:
     """
     why = past_return(plan, seen)
     if not plan.pairs and why:
-        raise TooLate(f"no way back, {why}: let the rollout go on, or start a new one")
+        raise TooLate(f"no way back, {why}: clear what failed, with what is downstream of it")
     if not plan.pairs:
         return plan
     ids = {old.vm_id for old in plan.old if not _irreversible(old, seen)}
@@ -66,7 +67,7 @@ def way_back(service: Service, plan: Plan, seen: Seen) -> tuple[Move, ...]:
     Also where one of them has gone, and the new ones cannot be taken away: the others must not
     stay drained beside a release that failed.
     """
-    whole = (old for old in plan.old if old.serving and not _irreversible(old, seen))
+    whole = (old for old in plan.old if old.is_way_back and not _irreversible(old, seen))
     return tuple(move for old in whole for move in _back(service, old, seen))
 
 

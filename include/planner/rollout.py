@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from include.catalogue.model import Service
-from include.planner.condition import count_serving, serves
+from include.planner.condition import count_serving, is_only_drained, serves
 from include.planner.goal import Goal, set_goal
 from include.planner.model import KeptVm, NewVm, OldVm, Plan, Seen, SeenVm, Wanted
 from include.planner.names import vm_name
@@ -32,6 +32,9 @@ def plan_rollout(service: Service, wanted: Wanted, seen: Seen, rollout: str, now
 
 
 def _write(goal: Goal, wanted: Wanted, seen: Seen, found: Sorted) -> Plan:
+    # Who drains a VM by hand wants it so. But once a VM of this rollout was in the pool it may have
+    # been an earlier attempt, whose way back failed: a second one has to know these for its own.
+    is_resumed = any(vm.rollout == goal.rollout and vm.member for vm in seen.vms)
     return Plan(
         service=goal.service.name,
         rollout=goal.rollout,
@@ -41,8 +44,8 @@ def _write(goal: Goal, wanted: Wanted, seen: Seen, found: Sorted) -> Plan:
         replace=goal.replace,
         reason=wanted.reason,
         new=_new(goal, found),
-        leftovers=tuple(_old(goal, vm, why) for vm, why in found.leftovers),
-        old=tuple(_old(goal, vm, why) for vm, why in found.old),
+        leftovers=tuple(_old(goal, vm, why, is_resumed=False) for vm, why in found.leftovers),
+        old=tuple(_old(goal, vm, why, is_resumed=is_resumed) for vm, why in found.old),
         kept=tuple(_kept(vm, why) for vm, why in found.kept),
         notes=_notes(goal, seen, found),
         before=tuple(sorted(vm.vm_id for vm in seen.vms)),
@@ -82,7 +85,7 @@ def _why_new(found: Sorted, slot: int) -> str:
     return f"takes over from {', '.join(before)}" if before else f"slot {slot} is empty"
 
 
-def _old(goal: Goal, vm: SeenVm, why: str) -> OldVm:
+def _old(goal: Goal, vm: SeenVm, why: str, *, is_resumed: bool) -> OldVm:
     return OldVm(
         name=vm.name,
         fqdn=vm.fqdn,
@@ -95,6 +98,7 @@ def _old(goal: Goal, vm: SeenVm, why: str) -> OldVm:
         reason=why,
         enrolled=vm.enrolled,
         port=vm.member.port if vm.member else None,
+        drained=is_resumed and is_only_drained(goal.service, vm),
     )
 
 

@@ -98,7 +98,7 @@ def may_do_without(service: Service, plan: Plan, seen: Seen, old: OldVm) -> Verd
 def may_take_back(service: Service, plan: Plan, seen: Seen) -> Verdict:
     """Return whether enough serve without the new VMs whose old ones are still there."""
     there = {vm.vm_id for vm in seen.vms}
-    back = {vm.name for vm in plan.old if vm.serving and vm.vm_id in there}
+    back = {vm.name for vm in plan.old if vm.is_way_back and vm.vm_id in there}
     back |= {vm.name for vm in plan.kept}
     back |= {p.new for p in plan.pairs if p.new and p.old is not None and p.old not in there}
     serving = count_serving(service, (vm for vm in seen.vms if vm.name in back))

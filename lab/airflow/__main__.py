@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from lab.airflow import secrets
-from lab.airflow.beside import Beside, StartError
+from lab.airflow.beside import Beside
 from lab.airflow.programs import NAMES
+from lab.steps import StepFailedError
 
 
 def show(airflow: Beside) -> int:
@@ -32,6 +34,7 @@ def main() -> int:
     parser.add_argument("command", choices=["start", "stop", "status", "restart", "cli"])
     parser.add_argument("rest", nargs=argparse.REMAINDER)
     options = parser.parse_args()
+    os.umask(0o022)  # its processes read what root writes; secrets say who may
     airflow = Beside()
     if options.command == "start":
         return start(airflow)
@@ -49,5 +52,5 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (StartError, TimeoutError) as error:
+    except (StepFailedError, TimeoutError) as error:
         sys.exit(str(error))

@@ -6,21 +6,25 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
 
 import httpx
 
+from lab import code, ours
 from lab.airflow import connections, programs, secrets, settings
 from lab.airflow.client import Airflow
 from lab.airflow.door import Door
 from lab.airflow.place import LAB_UID, Place, here
 from lab.airflow.supervise import AirflowSupervisor
 from lab.airflow.wait import until
+from lab.steps import StepFailedError
 
 CA_LANE = 4  # steps at once; each has the CA for some 50 ms of its second or two
 API_UP_S = 300.0  # 15 s on two idle cores, 10 s more at the very first start; minutes if starved
 
 
-class StartError(Exception):
+class StartError(StepFailedError):
     """Something that Airflow needs is missing; the message says what to do."""
 
 
@@ -46,9 +50,17 @@ class Beside:
         return settings.environment(self.place, secrets.load(self.place), ui_port=self.door.port)
 
     def start(self, say: Callable[[str], None] = print) -> Airflow:
-        """Start what does not run yet and return a client when the API answers."""
+        """Start what does not run yet and return a client when the API answers.
+
+        What runs with other code than this checkout's is stopped first.
+        """
         self._check()
         self._make_folders()
+        if self.outdated():
+            say(f"Airflow runs with other code ({self._running()}): it is started anew")
+            self.stop()
+        if not self.supervisor.answers():
+            self._code.write_text(code.airflow())
         self.door.open({"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", **self.environment()})
         self._migrate(say)
         self.supervisor.launch(self.environment())
@@ -62,13 +74,29 @@ class Beside:
         say(f"Airflow is up at {self.url}")
         return client
 
+    def outdated(self) -> bool:
+        """Whether it runs, and with other code than this checkout's."""
+        return self.supervisor.answers() and self._running() != code.airflow()
+
+    @property
+    def _code(self) -> Path:
+        return self.place.run / "code"
+
+    def _running(self) -> str:
+        return self._code.read_text() if self._code.exists() else "unknown"
+
     def stop(self) -> None:
         """Stop all processes. What they have stored stays until lab-down."""
         self.supervisor.end()
         self.door.close()
 
     def forget(self) -> None:
-        """Stop, and remove Airflow's folder; its database belongs to the lab."""
+        """Stop, and remove Airflow's folder; its database belongs to the lab.
+
+        Raises:
+            NotOursError: the folder above is no lab's.
+        """
+        ours.check(self.place.state)
         self.stop()
         shutil.rmtree(self.place.root, ignore_errors=True)
 
@@ -91,7 +119,7 @@ class Beside:
         if not self.place.database_password.exists():
             raise StartError(f"no {self.place.database_password}: bring the lab up first")
         if not self.place.checkout.stat().st_mode & 0o005:
-            raise StartError(f"{self.place.checkout} has to be readable by all (chmod o+rX)")
+            raise StartError(f"{self.place.checkout} has to be readable by all (chmod -R o+rX)")
 
     def _make_folders(self) -> None:
         for folder in self.place.folders():
@@ -103,14 +131,17 @@ class Beside:
         os.chown(self.place.secrets, LAB_UID, LAB_UID)
 
     def _migrate(self, say: Callable[[str], None]) -> None:
-        """Make the tables, once: lab-down takes the database and this mark away together."""
-        mark = self.place.run / "migrated"
-        if mark.exists():
+        """Make the tables, once: lab-down takes the database and this mark away together.
+
+        Another Airflow than the last one may have other tables.
+        """
+        mark, airflow = self.place.run / "migrated", version("apache-airflow-core")
+        if mark.exists() and mark.read_text() == airflow:
             return
         say("Airflow's database is being prepared")
         self.run("-m", "airflow", "db", "migrate")
         self.run("-m", "lab.airflow.database")  # its limit would end a migration that starves
-        mark.touch()
+        mark.write_text(airflow)
 
     def run(self, *arguments: str, quiet: bool = True) -> None:
         """Run a Python program where Airflow runs, with its settings.

@@ -1,4 +1,4 @@
-"""Run a program where Airflow lives: `ip netns exec lab python -m lab.airflow.inside SRC DST -- …`.
+"""Run a program where Airflow lives: `ip netns exec … python -m lab.airflow.inside SRC DST -- …`.
 
 The checkout may lie below a directory that the user `lab` cannot enter (/root has mode 0700). A
 bind mount makes it visible at a path that he can reach. `ip netns exec` has given us a mount

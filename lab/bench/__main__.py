@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from datetime import datetime
 from pathlib import Path
 
 # The bench has a network and a folder of its own, which `lab.settings` reads when it is imported.
-os.environ["SNOWMELT_LAB_NETNS"] = "bench"
+os.environ["SNOWMELT_LAB_NETNS"] = "snowmelt-bench"
 os.environ["SNOWMELT_LAB_STATE"] = os.environ.get("SNOWMELT_BENCH", "/var/lib/snowmelt-bench")
 os.environ["SNOWMELT_LAB_CACHE"] = f"{os.environ['SNOWMELT_LAB_STATE']}-cache"
 
 from lab.bench.measure import Bench
 from lab.bench.report import table, whole, write
+from lab.ended import take_down_first
 from lab.settings import CHECKOUT
 
 PARTS = ("parse", "deploy", "rotation")
@@ -41,7 +41,8 @@ def main() -> int:
 
     The figures are no test: a slow machine does not fail, a part that did not get to its end does.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # and take everything down first
+    os.umask(0o022)  # services of the account `lab` read what root writes
+    take_down_first()
     given = options()
     machine = {"cpus": os.cpu_count(), "load_before": os.getloadavg()}
     say(f"{machine['cpus']} cores, load {os.getloadavg()[0]:.1f} before it began")

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import AttributeOID, NameOID
 
+from lab.services.base import write
+
 _DAY = timedelta(days=1)
 
 
@@ -46,8 +48,8 @@ class Authority:
         signed = self._sign(name, key.public_key(), _DAY, address=address)
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         files = folder / f"{name}.pem", folder / f"{name}.key"
-        for file, text in zip(files, (signed.public_bytes(Encoding.PEM), secret), strict=True):
-            file.write_bytes(text)
+        files[0].write_bytes(signed.public_bytes(Encoding.PEM))
+        write(files[1], secret.decode(), 0o600)
         return files
 
     def _sign(

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import net
+from lab import net, ours
 from lab.airflow.beside import Beside
 from lab.airflow.client import Airflow
 from lab.airflow.wait import until
+from lab.alone import alone
 from lab.bench.catalogue import write_catalogue
 from lab.bench.floor import Shape
 from lab.bench.process import RunningCloud
@@ -111,10 +112,19 @@ def world(places: Places, shape: Shape, speed: float) -> Iterator[World]:
 
     Raises:
         ValueError: this process was told of the lab's own network, which would be taken down.
+        NotOursError: the folder is not the bench's.
     """
-    if not NETNS.startswith("bench"):
+    if not NETNS.startswith("snowmelt-bench"):
         raise ValueError(f"the bench does not work in the network {NETNS}")
-    down(places)  # what a killed bench left
+    with alone("a bench"):
+        down(places)  # what a killed bench left
+        ours.claim(places.state)
+        with _world(places, shape, speed) as found:
+            yield found
+
+
+@contextmanager
+def _world(places: Places, shape: Shape, speed: float) -> Iterator[World]:
     catalogue = places.state / "catalogue" / "services"
     names = write_catalogue(
         catalogue, shape.services, shape.replicas, shape.canary_s, shape.watch_s
@@ -146,7 +156,7 @@ def _database(places: Places) -> None:
     """The network, and PostgreSQL in it."""
     places.state.chmod(0o755)
     places.secrets.mkdir(exist_ok=True, mode=0o711)
-    net.up()
+    net.up(places.state)
     service = postgres.service(places)
     service.prepare()
     warden = supervisor_of(places)

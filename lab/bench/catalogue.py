@@ -24,7 +24,6 @@ opennebula:
 
 dns:
   zone: {ZONES[0]}
-  reverse_zone: {ZONES[1]}
   ttl: 60s
 
 puppet:

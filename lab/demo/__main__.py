@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from lab.airflow import faults
-from lab.airflow.beside import Beside, StartError
+from lab.airflow.beside import Beside
 from lab.demo import world
 from lab.demo.scene import DemoError, Scene, rollout, say
 from lab.settings import CHECKOUT, NETNS, places
+from lab.steps import StepFailedError
 
 
 def value(text: str) -> Any:
@@ -73,11 +75,15 @@ def main() -> int:
     parser.add_argument("command", choices=["up", *actions(())])
     parser.add_argument("rest", nargs=argparse.REMAINDER)
     given = parser.parse_args()
+    if os.geteuid() != 0:
+        say("the demo needs root, as the lab does: put `sudo` in front")
+        return 1
+    os.umask(0o022)  # the account `lab` reads what root writes; secrets say who may
     try:
         if given.command == "up":
             return up()
         actions(given.rest)[given.command]()
-    except (DemoError, StartError, TimeoutError, subprocess.CalledProcessError) as error:
+    except (DemoError, StepFailedError, TimeoutError, subprocess.CalledProcessError) as error:
         say(f"{error}")
         return 1
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from lab.airflow.beside import Beside
 from lab.airflow.client import Airflow
 from lab.demo import world
 from lab.demo.follow import follow, reasons
-from lab.demo.hints import hints
+from lab.demo.hints import hints, sudo
 from lab.demo.report import ENOUGH_REQUESTS, complaints, report
 from lab.demo.show import lines
 from lab.load.process import Load, clicking
@@ -83,7 +84,7 @@ class Scene:
         self._write(data)
         say("")
         say("\n".join(lines(data)))
-        say(hints(self.beside.url, secrets.password(self.beside.place)))
+        say(hints(self.beside.url, secrets.password(self.beside.place), sudo(os.environ)))
         return complaints(data)
 
     def release(self, airflow: Airflow, release: str) -> dict[str, Any]:

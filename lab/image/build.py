@@ -105,9 +105,23 @@ def _proxies() -> list[str]:
     return [f"--aptopt={line}" for line in dump.stdout.splitlines() if line.startswith(wanted)]
 
 
-def forget_old(images: Path) -> None:
-    """Remove images of older recipes (260 MB each). No VM may run: it may stand on one of them."""
+def forget_old(images: Path, proc: Path = Path("/proc")) -> None:
+    """Remove images of older recipes (260 MB each), unless a lab runs that may stand on one."""
+    if lab_runs(proc):
+        return
     keep = image_path(images)
     for other in images.glob("debian-12-*"):
         if other != keep:
             shutil.rmtree(other, ignore_errors=True)
+
+
+def lab_runs(proc: Path) -> bool:
+    """Whether any lab of this machine has a front-end or a VM, told by their processes."""
+    for process in proc.glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:  # it has ended
+            continue
+        if b"lab.opennebula" in words or any(word.endswith(b"/lab/vm/launch") for word in words):
+            return True
+    return False

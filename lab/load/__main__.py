@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import time
 from pathlib import Path
@@ -21,23 +22,25 @@ async def _write_each_second(totals: Totals, file: Path) -> None:
         totals.write(file, time.time(), final=False)
 
 
-async def _stop_at(stop: asyncio.Event, seconds: float | None, until_file: Path | None) -> None:
-    deadline = None if seconds is None else time.monotonic() + seconds
+async def _stop_at(stop: asyncio.Event, given: argparse.Namespace) -> None:
+    deadline = None if given.seconds is None else time.monotonic() + given.seconds
+    parent, file = os.getppid(), given.until_file
     while not stop.is_set():
         over = deadline is not None and time.monotonic() > deadline
-        if over or (until_file is not None and await asyncio.to_thread(until_file.exists)):
+        alone = given.with_parent and os.getppid() != parent
+        if over or alone or (file is not None and await asyncio.to_thread(file.exists)):
             stop.set()
         await asyncio.sleep(0.1)
 
 
-async def click(habits: Habits, out: Path, seconds: float | None, until_file: Path | None) -> None:
-    """Run the clients; *out* holds running totals each second and the whole at the end."""
-    stop = asyncio.Event()
+async def click(habits: Habits, given: argparse.Namespace) -> None:
+    """Run the clients; `--out` holds running totals each second and the whole at the end."""
+    stop, out = asyncio.Event(), given.out
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     totals = Totals(time.time())
     writing = asyncio.create_task(_write_each_second(totals, out))
-    await asyncio.gather(click_all(habits, totals, stop), _stop_at(stop, seconds, until_file))
+    await asyncio.gather(click_all(habits, totals, stop), _stop_at(stop, given))
     writing.cancel()
     totals.write(out, time.time(), final=True)
 
@@ -52,6 +55,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--think", type=float, default=0.6, help="seconds")
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--until-file", type=Path, help="stop as soon as it exists")
+    parser.add_argument("--with-parent", action="store_true", help="stop when who started it ends")
     return parser.parse_args()
 
 
@@ -60,7 +64,7 @@ def main() -> None:
     given = options()
     urls = tuple(given.url or ["http://198.18.0.80/"])
     habits = Habits(urls=urls, clients=given.clients, session=given.session, think=given.think)
-    asyncio.run(click(habits, given.out, given.seconds, given.until_file))
+    asyncio.run(click(habits, given))
 
 
 if __name__ == "__main__":

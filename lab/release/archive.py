@@ -26,12 +26,14 @@ def publish(places: Places) -> None:
     machine's Puppet report. Applying the manifest on the machine itself would hide all of that
     from PuppetDB.
     """
-    archive = places.of("repo")
-    archive.mkdir(parents=True, exist_ok=True)
+    archive, key = places.of("repo"), places.secrets / "archive-key"
+    for unfinished in (archive, key):  # a try that was interrupted may have left half a key
+        shutil.rmtree(unfinished, ignore_errors=True)
+    archive.mkdir(parents=True)
     environment = control_repository(places)
     for release in RELEASES:
         extract_module(build(release, archive), release, environment / "releases")
-    sign(archive, places.secrets / "archive-key")
+    sign(archive, key)
     public = (archive / "archive.asc").read_text()
     write(environment / "modules" / "snowmelt_base" / "files" / "archive.asc", public)
     give(archive, places.of("puppet") / "code")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 from lab.services.base import Service, listens, write
@@ -111,8 +112,9 @@ def _public(file: Path) -> str:
     """Return the public half of the key in *file*, made up by the first call."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(file)]
-        subprocess.run(made, check=True)
-        file.with_suffix(".pub").unlink()
+        with tempfile.TemporaryDirectory(dir=file.parent) as draft:  # whole, or not there
+            made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", f"{draft}/key"]
+            subprocess.run(made, check=True)
+            Path(draft, "key").rename(file)
     told = ["ssh-keygen", "-y", "-f", str(file)]
     return subprocess.run(told, check=True, capture_output=True, text=True).stdout.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -125,6 +126,7 @@ def _defines(home: Path) -> list[str]:
 
 def _prepare(places: Places, *, checks: bool) -> None:
     home = places.of("icinga")
+    shutil.rmtree(home, ignore_errors=True)  # a key without its certificate would stay for ever
     parts = ("etc", "var/lib/certs", "var/cache", "var/spool", "run", "log")
     folders(*(home / part for part in parts))
     text = _CONFIGURATION.format(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def _as_postgres(command: list[str], feed: str | None = None) -> subprocess.Comp
 
 def _prepare(places: Places) -> None:
     home = places.of("postgres")
+    shutil.rmtree(home / "data", ignore_errors=True)  # of a try that was interrupted
     folders(home / "run")
     account = pwd.getpwnam(_ACCOUNT)
     for path in (home, home / "run"):

@@ -97,8 +97,9 @@ def service(places: Places) -> Service:
 
 
 def certificates(places: Places) -> None:
-    """Write puppet.conf and make the CA with it."""
+    """Write puppet.conf and make the CA with it, anew where an earlier try was interrupted."""
     home = places.of("puppet")
+    shutil.rmtree(home / "ssl", ignore_errors=True)
     folders(*(home / part for part in ("var", "run", "log", "ssl", "conf")))
     write(home / "conf" / "puppet.conf", _PUPPET.format(home=home, name=PUPPET))
     make(places)

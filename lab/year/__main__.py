@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 
 # The year has a network and a folder of its own, which `lab.settings` reads when it is imported.
-os.environ["SNOWMELT_LAB_NETNS"] = "year"
+os.environ["SNOWMELT_LAB_NETNS"] = "snowmelt-year"
 os.environ["SNOWMELT_LAB_STATE"] = os.environ.get("SNOWMELT_YEAR", "/var/lib/snowmelt-year")
 os.environ["SNOWMELT_LAB_CACHE"] = f"{os.environ['SNOWMELT_LAB_STATE']}-cache"
 
+from lab.ended import take_down_first
 from lab.settings import CHECKOUT, places
+from lab.steps import StepFailedError
 from lab.year.live import live
 from lab.year.report import LIMIT, grew, grown_tables, table
 
@@ -29,14 +30,25 @@ def options() -> argparse.Namespace:
     parser.add_argument("--lists-every", type=int, default=90, help="days; 0: never prune them")
     parser.add_argument("--untended", action="store_true", help="leave out what operators do")
     parser.add_argument("--out", type=Path, default=CHECKOUT / "var" / "year" / "report.json")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.days <= given.first:
+        parser.error(
+            f"--days {given.days}: the last day is compared with day {given.first} (--first),"
+            " so it has to be a later one"
+        )
+    return given
 
 
 def main() -> int:
     """Live the year and report. A system that grew is said so; it is no failure of the command."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # and take everything down first
+    os.umask(0o022)  # services of the account `lab` read what root writes
+    take_down_first()
     given = options()
-    found = live(places(), given, lambda text: print(text, flush=True))
+    try:
+        found = live(places(), given, lambda text: print(text, flush=True))
+    except StepFailedError as error:
+        print(f"the year did not pass: {error}", file=sys.stderr)
+        return 1
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(found, indent=2) + "\n")
     print(table(found["systems"], found["first_day"], found["last_day"]))

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lab import connections, net
+from lab import connections, net, ours
+from lab.alone import alone
 from lab.down import down
 from lab.inside import enter
 from lab.services import icinga, knot, postgres, puppetdb, puppetserver
@@ -78,22 +79,24 @@ def cloud(places: Places) -> Iterator[Cloud]:
 
     Raises:
         ValueError: this process was told of the lab's own network, which would be taken down.
-        StepFailedError: a part did not come up.
+        StepFailedError: a part did not come up, or the folder is not the year's.
     """
-    if not NETNS.startswith("year"):
+    if not NETNS.startswith("snowmelt-year"):
         raise ValueError(f"the year does not pass in the network {NETNS}")
-    down(places)  # what a killed one left
     clock = Clock(places.state / "clock" / "offset")
-    try:
-        yield _up(places, clock)
-    finally:
-        down(places)
+    with alone("a year"):
+        down(places)  # what a killed one left
+        try:
+            yield _up(places, clock)
+        finally:
+            down(places)
 
 
 def _up(places: Places, clock: Clock) -> Cloud:
+    ours.claim(places.state)
     folders(places)
     clock.to(0)
-    net.up()
+    net.up(places.state)
     parts = services(places, clock)
     warden = supervisor_of(places)
     warden.begin([part.program for part in parts])

@@ -80,7 +80,7 @@ class Year:
         """Measure the last day, and return which it was."""
         self._settle()
         self._measure(self.day)
-        if self.first not in self.sizes:  # it ended before
+        if self.day <= self.first:  # it ended before there was a later day to compare
             self.first = min(self.sizes)
         return self.day
 

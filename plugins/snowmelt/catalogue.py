@@ -7,6 +7,9 @@ from collections.abc import Collection, Iterable
 
 from include.catalogue import CatalogueError, Service, load_service, service_names
 from include.catalogue.fleet import Fleet, load_fleet
+from include.catalogue.loader import requests_folder
+from include.catalogue.model import Connections
+from include.catalogue.requests import load_policy, merged
 from snowmelt.errors import Refused
 
 log = logging.getLogger(__name__)
@@ -55,3 +58,30 @@ def users_of(system: str, services: Iterable[Service]) -> dict[str, list[Service
 def clouds_of(services: Iterable[Service]) -> list[str]:
     """Return the Connections of all OpenNebulas that *services* are on."""
     return list(users_of("opennebula", services))
+
+
+def templates_named(cloud: str) -> frozenset[str]:
+    """Return the VM templates on one OpenNebula that services, and offers of VMs, are made from."""
+    found = {
+        service.opennebula.template
+        for service in known_services().values()
+        if service.connections.opennebula == cloud and service.replicas
+    }
+    return frozenset(found | _offered(cloud))
+
+
+def _offered(cloud: str) -> set[str]:
+    if requests_folder() is None:
+        return set()  # nobody can ask
+    try:
+        policy = load_policy()
+    except CatalogueError as error:
+        log.error("left out: %s", error)  # noqa: TRY400 - a sentence for people, no traceback
+        return set()
+    offers = [merged(policy.common, offer) for offer in policy.offers.values()]
+    default = Connections().opennebula
+    return {
+        offer["opennebula"]["template"]
+        for offer in offers
+        if offer.get("connections", {}).get("opennebula", default) == cloud
+    }

@@ -10,12 +10,14 @@ still know is in the lists (`facts`), which is for the end of a service.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from include.catalogue.model import Service
 from include.facts import EVERY_VM, Address, Certificate, CloudVm, Entry, HostHealth, Member, Scope
 from include.planner import Facts, Plan, Seen, parse_name, see
+from snowmelt.errors import SnowmeltError, raise_all
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.hooks.firewall import firewall_for
 from snowmelt.hooks.monitoring import monitoring_for
@@ -33,14 +35,25 @@ def facts(service: Service) -> Facts:
 
     A system that does not answer raises its own error.
     """
-    return Facts(
-        vms=OpenNebulaHook(service.connections.opennebula).vms(service.name),
-        certificates=PuppetCaHook(service.connections.puppet_ca).certificates(),
-        addresses=_all_addresses(service),
-        health=_all_health(service),
-        members=look_at_pool(service),
-        entries=_entries(service),
-    )
+    found, away = facts_of_those_that_answer(service)
+    raise_all(away)
+    return found
+
+
+def facts_of_those_that_answer(service: Service) -> tuple[Facts, list[SnowmeltError]]:
+    """Return what the others know when some do not answer, and what those said instead.
+
+    OpenNebula has to answer: nobody else knows which VMs there are.
+    """
+    vms = OpenNebulaHook(service.connections.opennebula).vms(service.name)
+    away: list[SnowmeltError] = []
+    lists: dict[str, Any] = {}
+    for name, listed in _LISTS.items():
+        try:
+            lists[name] = listed(service)
+        except SnowmeltError as error:
+            away.append(error)
+    return Facts(vms=vms, **lists), away
 
 
 def look_around(service: Service) -> Seen:
@@ -162,3 +175,16 @@ def _entries(service: Service) -> Sequence[Entry]:
     if service.firewall is None:
         return ()
     return firewall_for(service.connections.firewall).entries([service.firewall.group])
+
+
+def _all_certificates(service: Service) -> Sequence[Certificate]:
+    return PuppetCaHook(service.connections.puppet_ca).certificates()
+
+
+_LISTS: dict[str, Callable[[Service], Sequence[Any]]] = {
+    "certificates": _all_certificates,
+    "addresses": _all_addresses,
+    "health": _all_health,
+    "members": look_at_pool,
+    "entries": _entries,
+}

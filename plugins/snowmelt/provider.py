@@ -69,6 +69,7 @@ def _web(what: str, example: str) -> dict[str, _Field]:
 
 def _form(
     conn_type: str,
+    name: str,
     hook: str,
     fields: dict[str, _Field],
     *,
@@ -76,11 +77,10 @@ def _form(
     relabeling: dict[str, str],
     placeholders: dict[str, str],
 ) -> dict[str, Any]:
-    module, name = hook.split(":")
     return {
         "connection-type": conn_type,
-        "hook-class-name": f"snowmelt.hooks.{module}.{name}",
-        "hook-name": _NAMES[conn_type],
+        "hook-class-name": f"snowmelt.hooks.{hook}",
+        "hook-name": name,
         "conn-fields": fields,
         "ui-field-behaviour": {
             "hidden-fields": [*hidden, "extra"],
@@ -90,21 +90,11 @@ def _form(
     }
 
 
-_NAMES = {
-    "opennebula": "OpenNebula",
-    "puppet_ca": "Puppet CA",
-    "puppetdb": "PuppetDB",
-    "nameserver": "Name server (RFC 2136)",
-    "haproxy": "HAProxy",
-    "icinga2": "Icinga 2",
-    "nftables": "Firewall (nftables)",
-}
-
-
 def _opennebula() -> dict[str, Any]:
     return _form(
         "opennebula",
-        "opennebula:OpenNebulaHook",
+        "OpenNebula",
+        "opennebula.OpenNebulaHook",
         {
             "verify": _text("Verify TLS", "true, false, or a CA file (PEM)", "true"),
             "max_connections": _number(
@@ -124,7 +114,8 @@ def _opennebula() -> dict[str, Any]:
 def _puppet_ca() -> dict[str, Any]:
     return _form(
         "puppet_ca",
-        "puppet_ca:PuppetCaHook",
+        "Puppet CA",
+        "puppet_ca.PuppetCaHook",
         _client_certificate(),
         hidden=("schema", "login"),
         relabeling={"password": "Enrolment key"},
@@ -139,7 +130,8 @@ def _puppet_ca() -> dict[str, Any]:
 def _puppetdb() -> dict[str, Any]:
     return _form(
         "puppetdb",
-        "puppetdb:PuppetDbHook",
+        "PuppetDB",
+        "puppetdb.PuppetDbHook",
         {
             **_client_certificate(),
             **_web("VM's reports", "https://puppetboard.example.org/reports/{certname}"),
@@ -153,7 +145,8 @@ def _puppetdb() -> dict[str, Any]:
 def _nameserver() -> dict[str, Any]:
     return _form(
         "nameserver",
-        "nameserver:NameServerHook",
+        "Name server (RFC 2136)",
+        "nameserver.NameServerHook",
         {
             "algorithm": _text("TSIG algorithm", default="hmac-sha256"),
             "zones": _text("Zones", "all that are ours, forward and reverse, with commas between"),
@@ -167,7 +160,8 @@ def _nameserver() -> dict[str, Any]:
 def _haproxy() -> dict[str, Any]:
     return _form(
         "haproxy",
-        "haproxy:HaproxyHook",
+        "HAProxy",
+        "haproxy.HaproxyHook",
         {
             **_client_certificate(),
             "socket": _text("Socket", "path of a local runtime socket, instead of host and port"),
@@ -187,7 +181,8 @@ def _haproxy() -> dict[str, Any]:
 def _icinga2() -> dict[str, Any]:
     return _form(
         "icinga2",
-        "icinga2:Icinga2Hook",
+        "Icinga 2",
+        "icinga2.Icinga2Hook",
         {**_ca_file(), **_web("host", "https://icinga.example.org/icingadb/host?name={host}")},
         hidden=("schema",),
         relabeling={"login": "API user"},
@@ -198,7 +193,8 @@ def _icinga2() -> dict[str, Any]:
 def _nftables() -> dict[str, Any]:
     return _form(
         "nftables",
-        "nftables:NftablesHook",
+        "Firewall (nftables)",
+        "nftables.NftablesHook",
         {
             "table": _text("Table", "family and name: inet central", "inet filter"),
             "key_file": _text(

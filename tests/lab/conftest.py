@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,10 +25,16 @@ from tests.lab.service import Accounts, Example, Shop, Worker, bring_up
 Clicking = Callable[..., AbstractContextManager[Load]]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def lab_of_this_code() -> None:
+    """The lab, brought up unless it runs; one that other code has started is taken down first."""
+    os.umask(0o022)  # what tests put into it is read by other accounts
+    subprocess.run([sys.executable, "-m", "lab", "up", "--fresh"], cwd=CHECKOUT, check=True)
+
+
 @pytest.fixture(scope="session")
-def beside() -> Beside:
+def beside(lab_of_this_code: None) -> Beside:
     """The lab and Airflow, brought up unless they run. They stay up: the next run is quick."""
-    subprocess.run([sys.executable, "-m", "lab", "up"], cwd=CHECKOUT, check=True)
     beside = Beside()
     beside.start(lambda _: None).close()
     return beside

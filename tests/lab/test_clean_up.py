@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -10,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from sqlalchemy import URL, text
+from sqlalchemy import URL, Connection, text
 
 from lab.airflow.beside import Beside
 from lab.airflow.client import Airflow
@@ -31,6 +33,7 @@ __all__ = ["connections", "inside"]
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 DAG, OTHER = "clean_up", "expire_requests"
 AGE = timedelta(days=40)
+LEFT = "rollout_gone"
 GONE = "shop-c2eanup-0.lab.test"  # a VM that a crash took, with its certificate left at the CA
 TASKS = {
     *("clean_tables", "clean_logs", "clean_certificates", "clean_images"),
@@ -68,8 +71,7 @@ def ended_run(airflow: Airflow) -> str:
     return run_id
 
 
-def make_older(run_id: str, connection: dict[str, Any], logs: Path) -> None:
-    """Let a run be one of 40 days ago: its rows, and the files of its logs."""
+def address(connection: dict[str, Any]) -> str:
     url = URL.create(
         "postgresql+psycopg2",
         username=connection["login"],
@@ -78,7 +80,12 @@ def make_older(run_id: str, connection: dict[str, Any], logs: Path) -> None:
         port=connection["port"],
         database=connection["schema"],
     )
-    with connected(url.render_as_string(hide_password=False), 30) as database:
+    return url.render_as_string(hide_password=False)
+
+
+def make_older(run_id: str, connection: dict[str, Any], logs: Path) -> None:
+    """Let a run be one of 40 days ago: its rows, and the files of its logs."""
+    with connected(address(connection), 30) as database:
         for change in OLDER:
             database.execute(text(change), {"age": AGE, "dag": OTHER, "run": run_id})
     then = time.time() - AGE.total_seconds()
@@ -106,6 +113,58 @@ def test_old_runs_and_their_logs_go_and_young_ones_stay(
     assert airflow.exists(f"/dags/{OTHER}/dagRuns/{young}")
     assert not logs[old].exists()
     assert any(logs[young].rglob("*.log"))
+
+
+def leave_dag(connection: dict[str, Any], like: str) -> None:
+    """Leave the rollout of a service that went 40 days ago, with its last run.
+
+    A step of it was skipped without a beginning, as a group that is mapped over nothing is; so it
+    is not old for `airflow db clean`, and holds the version of its DAG.
+    """
+    version, gone = str(uuid4()), {"dag_id": LEFT}
+    with connected(address(connection), 30) as database:
+        then = {"is_stale": True, "last_parsed_time": datetime.now(UTC) - AGE}
+        copy(database, "dag", "dag_id", OTHER, gone | then | {"relative_fileloc": "rollout.py"})
+        found = text("SELECT dag_version_id FROM task_instance WHERE run_id = :run")
+        before = database.execute(found, {"run": like}).scalar_one()
+        copy(database, "dag_version", "id", before, gone | {"id": version})
+        run = {"start_date": datetime.now(UTC) - AGE, "created_dag_version_id": version}
+        copy(database, "dag_run", "run_id", like, gone | run, without="id")
+        step = {"id": str(uuid4()), "start_date": None, "dag_version_id": version}
+        copy(database, "task_instance", "run_id", like, gone | step)
+
+
+def copy(
+    database: Connection, table: str, key: str, value: str, but: dict[str, Any], without: str = ""
+) -> None:
+    """Copy one row, *but* for some of its columns."""
+    row = database.execute(
+        text(f"SELECT * FROM {table} WHERE {key} = :value LIMIT 1"),  # noqa: S608 - names of ours
+        {"value": value},
+    ).mappings()
+    kept = {name: found for name, found in row.one().items() if name != without} | but
+    kept = {n: json.dumps(v) if isinstance(v, dict | list) else v for n, v in kept.items()}
+    columns, values = ", ".join(kept), ", ".join(f":{name}" for name in kept)
+    database.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({values})"), kept)  # noqa: S608
+
+
+def test_the_rollout_of_a_service_that_has_gone_goes_with_its_last_run(
+    airflow: Airflow,
+    inside: Inside,
+    connections: dict[str, Any],
+    clean_up: Callable[..., dict[str, tuple[str, str]]],
+) -> None:
+    """Airflow's own command fails at it, for ever (apache/airflow#71864)."""
+    run = ended_run(airflow)
+    inside(lambda: leave_dag(connections["snowmelt_airflow_db"], run))
+    assert airflow.exists(f"/dags/{LEFT}")
+
+    state, log = clean_up()["clean_tables"]
+
+    assert state == "success", log
+    assert f"deleted DAG {LEFT}, whose service has gone" in log
+    assert not airflow.exists(f"/dags/{LEFT}")
+    assert airflow.exists(f"/dags/{OTHER}/dagRuns/{run}")
 
 
 def leave_certificate(certname: str, expired_at: datetime) -> Path:

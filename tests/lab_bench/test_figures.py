@@ -177,5 +177,5 @@ def test_the_command_goes_into_a_network_and_a_folder_of_its_own(tmp_path: Path)
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=clean
     )
 
-    assert done.stdout.startswith("bench ")
+    assert done.stdout.startswith("snowmelt-bench ")
     assert "snowmelt-lab" not in done.stdout

@@ -90,7 +90,7 @@ def test_what_it_cost_is_told_per_vm() -> None:
     assert noted["mutating_calls_per_vm"] == 4
     assert noted["services_rotated"] == 2
     assert "peak_memory_mb" in noted
-    assert 0 <= noted["idle_share"] + noted["stolen_share"] <= 1
+    assert 0 <= noted["idle_share"] + noted["stolen_share"] <= 1.001  # they are rounded
     assert said[0] == "2 services come to be"
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from lab.demo.probes import record_of
 from lab.demo.world import Vm, World, changes, traces, vms_of
+from lab.settings import NETNS
 
 OLD = Vm(name="shop-old-0", vm_id=7, address="198.18.0.101", release="1.0",
          fqdn="shop-old-0.lab.test")  # fmt: skip
@@ -18,7 +19,7 @@ CLEAN: World = {
     "monitored": frozenset({"shop-new-0.lab.test 198.18.0.110"}),
     "members": frozenset({"shop shop-new-0 198.18.0.110 UP"}),
     "sticky": frozenset({"shop-new-0"}),
-    "machines": frozenset({"disk one-17", "cgroup snowmelt-lab-one-17", "cable v00c612006e"}),
+    "machines": frozenset({"disk one-17", f"cgroup snowmelt-{NETNS}-one-17", "cable v00c612006e"}),
 }
 
 
@@ -39,7 +40,7 @@ def test_a_world_without_the_old_vm_has_no_traces() -> None:
         ("members", "shop shop-old-0 198.18.0.101 MAINT"),
         ("sticky", "shop-old-0"),
         ("machines", "disk one-7"),
-        ("machines", "cgroup snowmelt-lab-one-7"),
+        ("machines", f"cgroup snowmelt-{NETNS}-one-7"),
         ("machines", "cable v00c6120065"),
     ],
 )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import socket
 import subprocess
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -123,6 +127,40 @@ def test_what_a_killed_run_left_is_finished(ca: Path) -> None:
 
     assert sorted(known(ca)) == [2, 3, 4, 5]
     assert not (ca / "inventory.txt.pruning").exists()
+
+
+def test_a_server_that_writes_the_whole_file_anew_loses_none_of_its_lines(ca: Path) -> None:
+    """As Puppet Server 8 does: it read the file while it was short, and writes after we did."""
+    inventory, half = ca / "inventory.txt", ca / "inventory.txt.pruning"
+
+    def sign() -> None:
+        while not (half.exists() and inventory.exists() and inventory.read_text()):
+            time.sleep(0.002)
+        fresh = ca / "fresh"
+        fresh.write_text(line(5, LATER))
+        fresh.rename(inventory)
+
+    server = threading.Thread(target=sign)
+    server.start()
+    done = prune(ca)
+    server.join()
+
+    assert done.returncode == 0, done.stderr
+    assert sorted(known(ca)) == [2, 3, 4, 5]
+
+
+def test_of_two_at_once_the_second_one_gives_up(ca: Path) -> None:
+    """It would take the first one's half for what a killed run left."""
+    folder = os.open(ca, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        done = prune(ca)
+    finally:
+        os.close(folder)
+
+    assert done.returncode == 1
+    assert "another run works" in done.stderr
+    assert known(ca) == [1, 2, 3, 4]
 
 
 def test_a_line_that_is_none_of_the_ca_stays(ca: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 from pathlib import Path
 
+from lab.settings import NETNS
 from lab.supervisor import Program, Supervisor, configuration
 
 
@@ -15,10 +16,11 @@ def read(*programs: Program) -> configparser.RawConfigParser:
 
 
 def test_a_service_runs_in_the_labs_network_without_roots_rights() -> None:
-    """The default: namespace `lab`, uid 7001, no other groups, a clean environment."""
+    """The default: the lab's namespace, uid 7001, no other groups, a clean environment."""
     command = read(Program("knot", ["knotd"]))["program:knot"]["command"]
 
-    assert command.startswith("ip netns exec lab setpriv --reuid 7001 --regid 7001 --clear-groups")
+    user = "setpriv --reuid 7001 --regid 7001 --clear-groups"
+    assert command.startswith(f"ip netns exec {NETNS} {user}")
     assert " env -i " in command
     assert command.endswith(" knotd")
 

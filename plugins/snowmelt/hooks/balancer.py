@@ -2,32 +2,67 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Collection
+from typing import ClassVar
 
 from include.facts import Member
 from include.verdict import Outcome
 from snowmelt.hooks.connection import ConnectedHook, hook_for
 
-# conn_type -> where its class is. A new balancer is a module, a line here and one in provider.py.
+# conn_type -> where its class is. All that a new one takes: docs/checklists/new-load-balancer.md.
 _BALANCERS: dict[str, str] = {"haproxy": "snowmelt.hooks.haproxy:HaproxyHook"}
 
 
-class Balancer(ConnectedHook):
+class Balancer(ConnectedHook, ABC):
     """One load balancer (or one pair that shares its members). This docstring is the contract.
 
     A *pool* is what the balancer spreads requests over; it exists already, `Missing` otherwise.
     A *member* is one address and port in it, under the name of its VM.
 
     Rules for every subclass:
-    - All verbs are idempotent. What holds already is `UNCHANGED`; removing what is gone succeeds.
+    - All verbs are idempotent, also when two callers do the same at once. What holds already is
+      `UNCHANGED`; removing what is gone succeeds.
+    - What a verb has done shows in `members` when it returns. A member that is still "up" a look
+      after its drain began is taken for one whose drain somebody ended, and a VM that is still
+      listed after it left is not terminated.
     - A member of our name with another address is somebody else's: `Conflict`, never overwritten.
     - A new member gets no request before its own health check has passed.
     - A drained member gets no new session and keeps those it has.
     - Nothing here waits. What takes time (`up`, sessions that end) shows in `members`.
-    - `error_for` is the only place that knows the balancer's codes or texts; what may pass by
-      itself is `Unreachable` or `Busy`, and every other error is a `Refused`.
+    - Each look and each act makes a hook of its own: what has to be remembered is not kept in it.
+
+    What went wrong: `error_for` is the only place that knows the balancer's codes or texts.
+    - `Missing`: there is no such pool, whatever the verb (but `members_of`), or no member to drain.
+    - `NotAllowed`: the account may not do this. It ends waits and rollouts, as all that is
+      `Refused`: a token that ran out is renewed here first.
+    - `Unreachable`: no answer, half of one, a 5xx, a rate limit. `Busy`: it will pass by itself.
+      Both are tried again. Every other error is a `Refused`.
+
+    What a `Member` tells:
+    - *state*: "up" takes new sessions. "starting": its check has not decided yet, since the member
+      is new or the balancer was started anew. "down": its check has failed. "drain": no new
+      sessions; one that fails its check meanwhile may show as "down". "maint": takes no part.
+    - *since_s*: seconds in its present health, from 0 at each fall and at each return. The watch
+      fails a member that has been up for less time than it was watched, so one that fell between
+      two looks must not seem to have been up all the while.
+    - *connections*: of clients, open now; what the balancer keeps open for itself would hold each
+      drain up to its deadline. Where they cannot be counted: 1 for as long as there may be any.
+    - *sessions*: sticky ones in use. 0 where none stick: a drain then waits for connections alone.
+    - *requests*, *errors*: counted up for each member, from when it joined or the balancer was
+      started. A fall of either means "started anew", and so does a fall of all *since_s* at once
+      where nobody has had a request: downtimes and errors then count from that look on. Nodes of a
+      pair that answer by turns look so at each look, and no watch fails any more: ask the one that
+      serves. Where nothing is counted both are always 0, and the watch goes by the state.
+
+    How often it is asked: a process that waits looks at a pool every `look_every_s`, for a drain or
+    a watch every second at most, whatever number of VMs waits there; twice as often where they
+    began at different times. Those that wait for sessions look apart, a rolling rollout looks every
+    2 s for its turn, and the steps of each VM look about ten times beside that.
     """
+
+    # Seconds between two looks of one that waits, up to 5: more is taken for time spent down.
+    look_every_s: ClassVar[float] = 0.5
 
     @abstractmethod
     def members(self, pool: str, idle_s: float | None = None) -> tuple[Member, ...]:
@@ -39,9 +74,10 @@ class Balancer(ConnectedHook):
 
     @abstractmethod
     def members_of(self, pools: Collection[str]) -> tuple[Member, ...]:
-        """Return the members of several pools in one call; a pool that is not there has none.
+        """Return the members of several pools in one call, by pool and name.
 
-        Sticky sessions are not counted: this is the look of those who only need to know who is in.
+        A pool that is not there has none: the audit asks for those of all services at once. Sticky
+        sessions are not counted: this is the look of those who only need to know who is in.
         """
 
     @abstractmethod
@@ -50,17 +86,18 @@ class Balancer(ConnectedHook):
 
     @abstractmethod
     def drain(self, pool: str, name: str) -> Outcome:
-        """Give it no new sessions. `UNCHANGED` when it drains already; `Missing` when not there."""
+        """Give it no new sessions: `REMOVED`. `UNCHANGED` when it drains already."""
 
     @abstractmethod
     def undrain(self, pool: str, name: str) -> Outcome:
-        """Give it new sessions again. `Missing` when it is not there."""
+        """Give it new sessions again: `CREATED`. From maintenance too, after a good check."""
 
     @abstractmethod
     def remove_member(self, pool: str, name: str, cut: bool = False) -> Outcome:
         """Take it out; *cut* closes its connections first.
 
-        `Busy` while connections remain: it takes no part any more, and the caller tries again.
+        `Busy` while connections remain: it takes no part any more ("maint"), and the caller tries
+        again in a second or two.
         """
 
 

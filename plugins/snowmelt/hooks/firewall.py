@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 
 from include.facts import Entry
@@ -13,7 +13,7 @@ from snowmelt.hooks.connection import ConnectedHook, hook_for
 _FIREWALLS: dict[str, str] = {"nftables": "snowmelt.hooks.nftables:NftablesHook"}
 
 
-class Firewall(ConnectedHook):
+class Firewall(ConnectedHook, ABC):
     """One firewall between the VMs and who uses them. This docstring is the contract.
 
     Its rules are made by hand and name *groups* of addresses (an address group, an object group, a

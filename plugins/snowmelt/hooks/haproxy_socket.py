@@ -16,6 +16,11 @@ from snowmelt.errors import Unreachable
 from snowmelt.hooks.connection import TIMEOUT
 
 _CHUNK = 65536
+_CUT = (
+    "HAProxy closed the connection without an answer. Unless it is just being reloaded: its"
+    " `server cli` cannot open the stats socket from inside its chroot as its own user, or our"
+    " certificate has a name that it does not let in; see docs/how-to/haproxy.md"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,9 @@ def ask(connect: Callable[[], socket.socket], command: str) -> str:
         stream.sendall(f"{command}\n".encode())
         answer = b"".join(iter(lambda: stream.recv(_CHUNK), b""))
     if not answer:
-        # Every answer ends with an empty line: none at all is a connection that was cut, for
-        # example by HAProxy's own TLS front end when its backend is being reloaded.
-        raise Unreachable("HAProxy closed the connection without an answer")
+        # Every answer ends with an empty line: none at all is a connection that was cut, as by
+        # HAProxy's own TLS front end, which tells nobody why.
+        raise Unreachable(_CUT)
     return answer.decode()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 
 from include.facts import HostHealth
@@ -18,7 +18,7 @@ SERVICE_VARIABLE = "snowmelt_service"
 Variables = Mapping[str, str | int | float | bool]
 
 
-class Monitoring(ConnectedHook):
+class Monitoring(ConnectedHook, ABC):
     """One monitoring system. This docstring is the contract.
 
     A *host* is one VM, under its FQDN. Its checks come from a *template* that the monitoring

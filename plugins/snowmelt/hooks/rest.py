@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from snowmelt.errors import Unreachable
+from snowmelt.errors import Refused, Unreachable
 from snowmelt.hooks.connection import TIMEOUT, ConnectedHook
 
 
@@ -58,9 +58,17 @@ class RestHook(ConnectedHook):
         return session
 
     def client_certificate(self) -> tuple[str, str] | None:
-        """Return the files that say who we are, or None where a password does."""
-        files = self.file("cert_file"), self.file("key_file")
-        return files if all(files) else None
+        """Return the files that say who we are, or None where a password does.
+
+        `Refused` where one of the two is not named: without it nobody would know us.
+        """
+        files = {key: self.file(key) for key in ("cert_file", "key_file")}
+        missing = [key for key, file in files.items() if not file]
+        if len(missing) == 1:
+            raise Refused(
+                f"connection {self.conn_id} has no {missing[0]} in its extra: both or none"
+            )
+        return None if missing else (files["cert_file"], files["key_file"])
 
     def login(self) -> tuple[str, str] | None:
         """Return login and password, or None where a certificate says who we are."""

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow.configuration import conf
+from airflow.configuration import AIRFLOW_HOME, conf
 from airflow.sdk import BaseHook, BaseOperator
 from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy.engine import URL
 
+import snowmelt
 from include.state import outdated
 from snowmelt.errors import Missing, SnowmeltError
 
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 
 _DRIVERS = {"postgres": "postgresql+psycopg2", "mysql": "mysql+mysqldb", "sqlite": "sqlite"}
 _LAST_LINES = 5
+_MODULE = "snowmelt.airflow_tables"
+_PLUGINS = Path(snowmelt.__file__).parents[1]
 
 
 class CleanTables(BaseOperator):
-    """Run `airflow db clean` in a process of its own.
+    """Run `snowmelt.airflow_tables` in a process of its own.
 
     A task has no access to Airflow's database, on purpose. This one gets it by a Connection that
     names the database: who may not have it there leaves the Connection out and runs the command
@@ -48,7 +51,7 @@ class CleanTables(BaseOperator):
             self.log.info("%s", line)
         if done.returncode:
             last = " / ".join(done.stdout.splitlines()[-_LAST_LINES:])
-            raise SnowmeltError(f"airflow db clean ended with {done.returncode}: {last}")
+            raise SnowmeltError(f"{_MODULE} ended with {done.returncode}: {last}")
 
 
 class CleanLogs(BaseOperator):
@@ -65,16 +68,18 @@ class CleanLogs(BaseOperator):
 
 
 def command(before: datetime) -> list[str]:
-    """Return the command; without --skip-archive the rows would only move to other tables."""
-    moment = before.isoformat(timespec="seconds")
-    clean = ["db", "clean", "--yes", "--skip-archive", "--error-on-cleanup-failure"]
-    return [sys.executable, "-m", "airflow", *clean, "--clean-before-timestamp", moment]
+    """Return the command; the database is no part of it."""
+    return [sys.executable, "-m", _MODULE, before.isoformat(timespec="seconds")]
 
 
 def environment(ours: Mapping[str, str], url: str) -> dict[str, str]:
     """Return a task's environment with the database in it, and without what makes it a task."""
     kept = {key: value for key, value in ours.items() if not key.startswith(("_AIRFLOW", "__"))}
-    return {**kept, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
+    # A task finds us in Airflow's plugins folder; a process of its own does so by this. The site's
+    # own airflow_local_settings come before ours, as they do for Airflow.
+    folders = (ours.get("PYTHONPATH"), f"{AIRFLOW_HOME}/config", str(_PLUGINS))
+    path = os.pathsep.join(filter(None, folders))
+    return {**kept, "PYTHONPATH": path, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
 
 
 def database(conn_id: str) -> str:
@@ -100,6 +105,7 @@ def _url(connection: Connection) -> str:
         host=connection.host or None,
         port=connection.port,
         database=connection.schema,
+        query={key: str(value) for key, value in connection.extra_dejson.items()},  # its TLS
     )
     return url.render_as_string(hide_password=False)
 

@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 
 from include.state import expired, list_faults, stale_faults, told
 from snowmelt.catalogue import known_services, users_of
-from snowmelt.errors import Refused
+from snowmelt.errors import Refused, SnowmeltError, raise_all
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
@@ -70,8 +70,13 @@ class CleanAllImages(BaseOperator):
     """Remove the superseded images of every cloud that no VM uses any more."""
 
     def execute(self, context: Context) -> None:
+        failed: list[SnowmeltError] = []
         for conn_id in users_of("opennebula", known_services().values()):
-            clean_images(self, OpenNebulaImagesHook(conn_id))
+            try:
+                failed += clean_images(self, OpenNebulaImagesHook(conn_id))[1]
+            except SnowmeltError as error:  # it is away: no reason to leave the next one out
+                failed.append(error)
+        raise_all(failed)
 
 
 def _must_be_none(faults: list[str]) -> None:

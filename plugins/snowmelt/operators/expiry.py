@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -13,20 +13,17 @@ from airflow.sdk.exceptions import AirflowSkipException
 from include.catalogue.model import Service
 from include.catalogue.requests import Notifier, expired, is_ending
 from include.front_doors import rollout_dag
-from include.planner import see
+from include.planner import Facts, see
 from include.traces import names_left
 from snowmelt.errors import SnowmeltError
-from snowmelt.hooks.balancer import balancer_for
 from snowmelt.hooks.dag_runs import DagRunsHook
 from snowmelt.hooks.good_releases import GoodReleasesHook
 from snowmelt.hooks.placements import PlacementsHook
-from snowmelt.hooks.puppetdb import PuppetDbHook
 from snowmelt.hooks.requests import RequestsHook
-from snowmelt.identity import forget
-from snowmelt.look import facts
 from snowmelt.operators.front_door import FollowRollout
 from snowmelt.operators.request import policy
 from snowmelt.ours import known_rollouts
+from snowmelt.remains import forget_remains
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -138,15 +135,14 @@ class RetireRequest(FollowRollout):
 
     def _forget(self, entry: Service, context: Context) -> None:
         """Clear the traces of VMs that OpenNebula ended while nobody was here to retire them."""
-        found, nodes = facts(entry), PuppetDbHook(entry.connections.puppetdb).nodes()
-        if alive := [vm.name for vm in see(entry, found).vms]:
-            raise SnowmeltError(f"expired and still there: {', '.join(alive)}")
-        names = names_left(entry, found, nodes, known_rollouts(entry.name, context))
-        if entry.balancer:
-            balancer = balancer_for(entry.connections.balancer)
-            for name in names:
-                balancer.remove_member(entry.balancer.pool, name, cut=True)
-        forget(entry, names, self)
+        ours = known_rollouts(entry.name, context)
+
+        def named(known: Facts, nodes: Collection[str]) -> Iterable[str]:
+            if alive := [vm.name for vm in see(entry, known).vms]:
+                raise SnowmeltError(f"expired and still there: {', '.join(alive)}")
+            return names_left(entry, known, nodes, ours)
+
+        forget_remains(entry, named, self)
 
     def _remove(self, entry: Service) -> None:
         """Remove the entry, unless its owner kept it longer while its traces were cleared."""

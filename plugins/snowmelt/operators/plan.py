@@ -47,8 +47,9 @@ class PlanRollout(BaseOperator):
         params = context["params"]
         service = self._load()
         seen, dry_run = look_around(service), bool(params["dry_run"])
-        stay = self._must_not_move(service, seen, force=params["force"])
         plan = self._plan(service, seen, params, context)
+        # to retire comes before a move: by force it would end VMs that their old pool still lists
+        stay = self._must_not_move(service, seen, force=params["force"] and plan.replicas > 0)
         self.log.info("%s", as_markdown(plan))
         if dry_run:
             self.log.info("dry run: nothing is changed")
@@ -79,8 +80,8 @@ class PlanRollout(BaseOperator):
         if (changed := moved(before, now)) and there and not force:
             raise Refused(
                 f"{service.name} has VMs where its file pointed before: {'; '.join(changed)}."
-                " Retire it with the old file first (replicas=0), or run with force if it is the"
-                " same place under another name"
+                " Put the old file back, retire the service, and then change it; or run with force"
+                " if it is the same place under another name, but not to retire it"
             )
         return before == now
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from include.facts import CloudVm, VmSpec
-from include.planner import see
+from include.planner import Facts, see
 from include.traces import names_left, traces
 from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.puppetdb import PuppetDbHook
@@ -17,6 +17,7 @@ from snowmelt.operators.base import deadline
 from snowmelt.operators.sweep import Sweep
 from snowmelt.operators.vm import CreateVm
 from snowmelt.ours import rollouts_of
+from snowmelt.remains import forget_remains
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -45,35 +46,27 @@ class RetireTrial(Sweep):
     rollouts, as no trial is in the catalogue; the runs of this DAG tell which are ours.
     """
 
-    names: Sequence[str] = ()
-
-    def doomed(self) -> Sequence[str]:
-        return self.names
-
     def left(self) -> Sequence[CloudVm]:
+        """All VMs of trials of this service: OpenNebula alone tells, whoever else is away."""
         return self.ours()
 
     def execute(self, context: Context) -> Any:
         return self.terminate(context)  # it is in no pool
 
-    def terminate(self, context: Context, event: dict[str, Any] | None = None) -> Any:
-        """Say anew what goes, as this may be another process, then terminate it."""
-        self.names = self._names(context)
-        return super().terminate(context, event)
-
-    def _names(self, context: Context) -> list[str]:
-        known = facts(self.service)
-        nodes = PuppetDbHook(self.connections.puppetdb).nodes()
-        rollouts = rollouts_of(context["ti"].dag_id, self.service.name, context)
-        new, before = ({vm.name for vm in vms} for vms in (self.plan.new, self.plan.leftovers))
-        ours = new | before | {*names_left(self.service, known, nodes, rollouts)}
-        return sorted(ours - {vm.name for vm in see(self.service, known).foreign})
-
     def forget(self, context: Context) -> Any:
         """Remove what is known of it, and look whether nothing is left."""
-        super().forget(context)
+        rollouts = rollouts_of(context["ti"].dag_id, self.service.name, context)
+
+        def named(known: Facts, nodes: Collection[str]) -> Iterable[str]:
+            ours = self._planned | {*names_left(self.service, known, nodes, rollouts)}
+            return ours - {vm.name for vm in see(self.service, known).foreign}
+
+        names = forget_remains(self.service, named, self)
         nodes = PuppetDbHook(self.connections.puppetdb).nodes()
-        left = traces(self.service, self.doomed(), facts(self.service), nodes)
-        if left:
+        if left := traces(self.service, names, facts(self.service), nodes):
             raise SnowmeltError("the trial left traces: " + "; ".join(left))
-        self.log.info("nothing is left of %s", ", ".join(self.doomed()))
+        self.log.info("nothing is left of %s", ", ".join(names))
+
+    @property
+    def _planned(self) -> set[str]:
+        return {vm.name for vms in (self.plan.new, self.plan.leftovers) for vm in vms}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -18,6 +18,7 @@ from include.proof.findings import FailedRollout, Findings, Try
 from snowmelt.catalogue import users_of
 from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.hooks.fleet_runs import FleetRunsHook
+from snowmelt.hooks.one_records import SERVICE_ATTRIBUTE
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.proof.collect import evidence_file
 from snowmelt.proof.store import Store
@@ -39,7 +40,9 @@ def findings(
     *patient*: there is another try, so an OpenNebula that does not answer now is an error. Else the
     VMs on it are missing from the proof, which says so, and has those of all other services.
     """
-    vms, unseen = _vms(services, patient=patient)
+    lost = {each.service for each in plan.all_services} - services.keys() - broken.keys()
+    clouds = {turn.cloud for turn in (*plan.turns, *plan.others)}
+    vms, unseen = _vms(services, clouds, lost, patient=patient)
     evidence = _evidence(vms, store)
     bare = [name for name, seen in vms.items() if any(vm.name not in evidence for vm in seen)]
     return Findings(
@@ -68,22 +71,41 @@ def _failed(dag_id: str, name: str) -> FailedRollout:
 
 
 def _vms(
-    services: Mapping[str, Service], *, patient: bool
+    services: Mapping[str, Service],
+    clouds: Collection[str],
+    lost: Collection[str],
+    *,
+    patient: bool,
 ) -> tuple[dict[str, Sequence[SeenVm]], dict[str, str]]:
-    """Return the VMs of each service that can be seen, and why those of the others cannot."""
+    """Return the VMs of each service that can be seen, and why those of the others cannot.
+
+    *lost*: services that were planned, on *clouds*, and have no file here. Whoever retired one has
+    left none of its VMs; else this worker reads another catalogue than the one that planned.
+    """
     seen: dict[str, Sequence[SeenVm]] = {}
     unseen: dict[str, str] = {}
-    for cloud, users in users_of("opennebula", services.values()).items():
+    users = users_of("opennebula", services.values())
+    for cloud in sorted({*users, *clouds}):
         try:
             vms = _by_service(cloud)
         except SnowmeltError as error:
             if patient and not isinstance(error, Refused):
                 raise
             why = f"its VMs could not be looked at: {error}"
-            unseen |= {service.name: why for service in users}
+            unseen |= {service.name: why for service in users.get(cloud, ())}
         else:
-            seen |= {each.name: see(each, Facts(vms=vms[each.name])).vms for each in users}
+            mine = users.get(cloud, ())
+            seen |= {each.name: see(each, Facts(vms=vms[each.name])).vms for each in mine}
+            unseen |= {name: _NO_FILE for name in lost if _claimed(name, vms[name])}
     return seen, unseen
+
+
+_NO_FILE = "there are VMs of it, and no file here: is SNOWMELT_CATALOGUE set, and mounted?"
+
+
+def _claimed(service: str, vms: Iterable[CloudVm]) -> bool:
+    """Say whether VMs are there that say they are its: people choose names like theirs."""
+    return any(vm.phase != "done" and vm.attributes.get(SERVICE_ATTRIBUTE) == service for vm in vms)
 
 
 def _by_service(cloud: str) -> Mapping[str, list[CloudVm]]:

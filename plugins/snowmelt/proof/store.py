@@ -7,6 +7,7 @@ evidence/<service>/<rollout>.json
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from include.proof import day_of
 from snowmelt.errors import Refused, Unreachable
 
 STORE_VARIABLE = "SNOWMELT_STORE"
+HALF = "."  # begins the name of a file that is being written
 
 
 class Store:
@@ -45,7 +47,7 @@ class Store:
         path = self.root / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.protocol in ("", "file"):
+            if _is_on_disk(path):
                 _write_whole(Path(path.path), text)
             else:
                 path.write_text(text, encoding="utf-8")  # an object is put as a whole
@@ -62,9 +64,12 @@ class Store:
             raise Unreachable(f"cannot list {self.root / folder}: {error}") from error
 
     def remove(self, name: str) -> None:
-        """Remove a file; one that is gone is fine."""
+        """Remove a file; one that is gone is fine. The last one takes its folder along."""
+        path = self.root / name
         try:
-            (self.root / name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            if _is_on_disk(path):
+                _remove_if_empty(Path(path.path).parent)
         except OSError as error:
             raise Unreachable(f"cannot remove {self.root / name}: {error}") from error
 
@@ -92,7 +97,19 @@ def _opened(given: str) -> ObjectStoragePath:
     return root
 
 
+def _is_on_disk(path: ObjectStoragePath) -> bool:
+    return path.protocol in ("", "file")
+
+
 def _write_whole(path: Path, text: str) -> None:
-    half = path.with_name(f".{path.name}.{os.getpid()}")
+    half = path.with_name(f"{HALF}{path.name}.{os.getpid()}")
     half.write_text(text, encoding="utf-8")
     half.replace(path)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            raise

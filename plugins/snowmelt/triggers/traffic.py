@@ -21,30 +21,46 @@ from snowmelt.triggers.monitoring import healths
 from snowmelt.triggers.snapshot import shared
 
 
-async def members_of(
-    conn_id: str, pool: str, idle_s: float | None, max_age_s: float
-) -> Sequence[Member]:
-    """Return the members of a pool, from one look for all who ask, whatever they wait for."""
-    key = ("members", conn_id, pool, idle_s)
-    return await shared(key, max_age_s, lambda: balancer_for(conn_id).members(pool, idle_s))
+@dataclass(frozen=True, slots=True)
+class _Look:
+    members: Sequence[Member]
+    next_s: float  # when the balancer likes to be asked again
 
 
-async def pool_of(service: Service, max_age_s: float) -> Sequence[Member]:
-    """Return the members of a service's pool; none where it has no balancer."""
-    if service.balancer is None:
-        return ()
-    conn_id = service.connections.balancer
-    return await members_of(conn_id, service.balancer.pool, None, max_age_s)
+def _look(conn_id: str, pool: str, idle_s: float | None) -> _Look:
+    balancer = balancer_for(conn_id)
+    # the stand-ins of tests have the verbs of a balancer, and nothing else
+    return _Look(balancer.members(pool, idle_s), balancer.look_every_s)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class _PoolTrigger(WaitTrigger):
+class _BalancerTrigger(WaitTrigger):
+    async def look(self, conn_id: str, pool: str, idle_s: float | None = None) -> Sequence[Member]:
+        """Return the members of a pool, from one look for all who ask, whatever they wait for.
+
+        The first one tells how often this balancer may be asked, which costs no question more.
+        From then on this wait goes by that.
+        """
+        key = ("members", conn_id, pool, idle_s)
+        seen = await shared(key, self.interval / 2, lambda: _look(conn_id, pool, idle_s))
+        self.interval = max(self.interval, seen.next_s)
+        return seen.members
+
+    async def pool_of(self, service: Service) -> Sequence[Member]:
+        """Return the members of a service's pool; none where it has no balancer."""
+        if service.balancer is None:
+            return ()
+        return await self.look(service.connections.balancer, service.balancer.pool)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class _PoolTrigger(_BalancerTrigger):
     conn_id: str
     pool: str
     interval: float = 0.5
 
     async def members(self) -> Sequence[Member]:
-        return await members_of(self.conn_id, self.pool, None, self.interval / 2)
+        return await self.look(self.conn_id, self.pool)
 
     async def member(self, name: str) -> Member | None:
         return next((m for m in await self.members() if m.name == name), None)
@@ -56,7 +72,7 @@ class _DrainTrigger(_PoolTrigger):
     interval: float = 1.0  # a stick-table is read whole for it
 
     async def members(self) -> Sequence[Member]:
-        return await members_of(self.conn_id, self.pool, self.idle_s, self.interval / 2)
+        return await self.look(self.conn_id, self.pool, self.idle_s)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -115,7 +131,7 @@ class PauseTrigger(WaitTrigger):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class MayDrainTrigger(WaitTrigger):
+class MayDrainTrigger(_BalancerTrigger):
     """Wait until the service can do without an old VM: one look for all VMs of the service.
 
     At its pool alone for as long as the new VMs have to serve before anything else matters.
@@ -128,7 +144,7 @@ class MayDrainTrigger(WaitTrigger):
 
     async def check(self) -> Verdict:
         service, plan = Service.model_validate(self.service), Plan.from_json(self.plan)
-        members = await pool_of(service, self.interval / 2)
+        members = await self.pool_of(service)
         if early := too_early(service, plan, members, self.name):
             return pending(early)
         key = ("look", service.name, plan.rollout)
@@ -137,7 +153,7 @@ class MayDrainTrigger(WaitTrigger):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class WatchTrigger(WaitTrigger):
+class WatchTrigger(_BalancerTrigger):
     """Watch VMs under traffic for `duration_s`, from `began` (epoch seconds) on.
 
     `before` holds the members as they were when the watch began: errors count from there, and
@@ -157,7 +173,7 @@ class WatchTrigger(WaitTrigger):
 
     async def check(self) -> Verdict:
         service = Service.model_validate(self.service)
-        members = await pool_of(service, self.interval / 2)
+        members = await self.pool_of(service)
         self._follow(members)
         try:
             health = await self._health(service)

@@ -75,3 +75,10 @@ def test_durations_are_read_as_people_write_them() -> None:
     assert service.max_age == timedelta(hours=36)
     assert service.puppet.certificate_ttl == timedelta(days=3)
     assert service.model_dump(mode="json")["max_age"] == "36h"
+
+
+def test_a_reverse_zone_that_was_named_before_is_passed_over() -> None:
+    """Nothing ever read it; requests and runs that were written with it live on."""
+    before = shop(dns={"zone": "lab.test", "reverse_zone": "0.18.198.in-addr.arpa"})
+
+    assert before == shop(dns={"zone": "lab.test"})

@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from include.planner import CannotSee, Plan, Seen, TooLate, past_return, roll_back, way_back
+from include.catalogue import Service
+from include.planner import (
+    CannotSee,
+    Plan,
+    Seen,
+    SeenVm,
+    TooLate,
+    may_drain,
+    past_return,
+    roll_back,
+    way_back,
+)
 from tests.include.planner.seen import NEW, member, planned, seen, vm
 from tests.include.planner.services import shop
 
@@ -130,3 +141,53 @@ def test_half_the_truth_is_no_ground_to_go_back_on() -> None:
     """A VM that cannot be seen is not a VM that is gone."""
     with pytest.raises(CannotSee):
         roll_back(_SHOP, _PLAN, Seen(unreadable=("opennebula: timed out",)))
+
+
+def _cleared(service: Service, *slots: int) -> tuple[Plan, Seen]:
+    """A watch failed, so did the way back (the CA was away), and then the whole run was cleared."""
+    look = seen(*(vm for slot in slots for vm in (*_drained(slot).vms, _new(slot))))
+    return planned(service, look, release="1.1"), look
+
+
+def _new(slot: int) -> SeenVm:
+    return vm(slot, NEW, release="1.1")
+
+
+def test_what_an_earlier_attempt_has_drained_is_a_way_back() -> None:
+    plan, look = _cleared(_SHOP, 0, 1)
+
+    assert [str(move) for move in roll_back(_SHOP, plan, look)][:2] == [
+        "undrain shop-aaaaaaa-0: it still runs: the way back",
+        "undrain shop-aaaaaaa-1: it still runs: the way back",
+    ]
+
+
+def test_the_new_ones_go_once_those_serve_again_that_they_had_drained() -> None:
+    plan, look = _cleared(_SHOP, 0, 1)
+    back = seen(vm(0), vm(1), _new(0), _new(1))
+
+    assert may_drain(_SHOP, plan, look, f"shop-{NEW}-0").status == "pending"
+    assert may_drain(_SHOP, plan, back, f"shop-{NEW}-0").status == "done"
+
+
+def test_once_it_has_gone_there_is_no_way_back_to_it() -> None:
+    plan, _ = _cleared(_SHOP, 0, 1)
+
+    assert past_return(plan, seen(*_drained(0).vms, _new(0), _new(1))) == "shop-aaaaaaa-1 is gone"
+
+
+def test_what_a_person_has_drained_stays_drained() -> None:
+    """No attempt of this rollout has come as far as the pool."""
+    for made in ((), (vm(0, NEW, release="1.1", member=None),)):
+        look = seen(*_drained(0).vms, vm(1), *made)
+        plan = planned(_SHOP, look, release="1.1")
+
+        assert "undrain" not in {move.verb for move in roll_back(_SHOP, plan, look)}
+
+
+@pytest.mark.parametrize("fault", [{"in_dns": False}, {"enrolled": False}, {"phase": "unknown"}])
+def test_a_drained_one_that_is_not_whole_is_no_way_back(fault: dict[str, Any]) -> None:
+    look = seen(*_drained(0, **fault).vms, vm(1), _new(0))
+    plan = planned(_SHOP, look, release="1.1")
+
+    assert "undrain" not in {move.verb for move in roll_back(_SHOP, plan, look)}

@@ -15,6 +15,7 @@ from include.facts import Address, CheckResult, Entry, HostHealth, Member
 from include.inventory import Monitored
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing
+from snowmelt.hooks.balancer import Balancer
 from snowmelt.hooks.monitoring import Variables
 from tests.plugins.snowmelt.fake_airflow import FakeDagRuns, FakeGoodReleases, FakePlacements
 from tests.plugins.snowmelt.fake_fleet import FakeFleetRuns
@@ -88,6 +89,8 @@ class FakeNameServer(Fake):
 
 
 class FakeBalancer(Fake):
+    look_every_s = Balancer.look_every_s
+
     @verb
     def members(self, pool: str, idle_s: float | None = None) -> tuple[Member, ...]:
         found = [self._shown(pool, name, m) for name, m in sorted(self._pool(pool).items())]

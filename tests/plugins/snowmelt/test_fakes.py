@@ -27,7 +27,10 @@ PAIRS = [
 
 
 def _verbs(kind: type[Any]) -> list[str]:
-    return [name for name in vars(kind) if not name.startswith("_")]
+    public = {name: found for name, found in vars(kind).items() if not name.startswith("_")}
+    return [
+        name for name, found in public.items() if callable(found) or isinstance(found, property)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pkgutil
 import re
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -10,6 +11,11 @@ from typing import Any
 
 import pytest
 
+from snowmelt import hooks
+from snowmelt.hooks.balancer import _BALANCERS, Balancer
+from snowmelt.hooks.connection import ConnectedHook
+from snowmelt.hooks.firewall import _FIREWALLS, Firewall
+from snowmelt.hooks.monitoring import _MONITORINGS, Monitoring
 from snowmelt.provider import get_provider_info
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -33,6 +39,37 @@ def test_airflow_finds_the_provider() -> None:
     assert [each.load() for each in found] == [get_provider_info]
 
 
+def hooks_with_a_type() -> set[type[ConnectedHook]]:
+    """Return the classes that say of themselves that a Connection can be of their type."""
+    names = [module.name for module in pkgutil.iter_modules(hooks.__path__)]
+    there = [
+        each for name in names for each in vars(import_module(f"snowmelt.hooks.{name}")).values()
+    ]
+    ours = {each for each in there if inspect.isclass(each) and issubclass(each, ConnectedHook)}
+    return {hook for hook in ours if "conn_type" in vars(hook)}
+
+
+def test_every_hook_with_a_type_has_a_form() -> None:
+    """Without a line in `get_provider_info` nobody can make a Connection of its type."""
+    assert hooks_with_a_type() == {hook_of(form) for form in FORMS.values()}
+
+
+@pytest.mark.parametrize(
+    ("contract", "table"),
+    [(Balancer, _BALANCERS), (Monitoring, _MONITORINGS), (Firewall, _FIREWALLS)],
+    ids=["balancers", "monitorings", "firewalls"],
+)
+def test_a_connection_picks_the_hook_of_its_form(
+    contract: type[ConnectedHook], table: dict[str, str]
+) -> None:
+    """A type that is missing in the table of its kind is one that `balancer_for` does not know."""
+    forms = {t: form for t, form in FORMS.items() if issubclass(hook_of(form), contract)}
+
+    assert {conn_type: where.replace(":", ".") for conn_type, where in table.items()} == {
+        conn_type: form["hook-class-name"] for conn_type, form in forms.items()
+    }
+
+
 @pytest.mark.parametrize("conn_type", FORMS)
 def test_a_form_and_its_hook_agree(conn_type: str) -> None:
     """On type, name, and the argument that the Test button passes."""
@@ -47,10 +84,13 @@ def test_a_form_and_its_hook_agree(conn_type: str) -> None:
 
 @pytest.mark.parametrize("conn_type", FORMS)
 def test_every_field_of_a_form_is_read(conn_type: str) -> None:
-    """A field that nobody reads would be a promise that nobody keeps."""
+    """A field that nobody reads would be a promise that nobody keeps.
+
+    Read means: its name stands in the hook's own module, as a literal.
+    """
     form = FORMS[conn_type]
     source = inspect.getsource(inspect.getmodule(hook_of(form)) or pytest)
-    read = set(re.findall(r'(?:option|number|get)\("(\w+)"', source))
+    read = set(re.findall(r'(?:option|number|file|get)\("(\w+)"', source))
 
     assert set(form["conn-fields"]) <= read | SHARED
 

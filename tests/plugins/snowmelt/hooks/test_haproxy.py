@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import threading
+import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 import requests
 
-from include.facts import Member
 from include.verdict import Outcome
-from snowmelt.errors import Busy, Conflict, Missing, Refused, Unreachable
+from snowmelt.errors import Busy, Missing, Refused, Unreachable
 from snowmelt.hooks import haproxy, haproxy_socket
-from snowmelt.hooks.balancer import balancer_for
 from snowmelt.hooks.haproxy import HaproxyHook
 from snowmelt.hooks.haproxy_text import sticky_keys
+from tests.plugins.snowmelt.hooks.balancer_contract import BalancerContract, Rig
 from tests.plugins.snowmelt.hooks.conftest import Connect
 from tests.plugins.snowmelt.hooks.servers import (
-    App,
     application,
     free_port,
     listens,
@@ -32,11 +35,9 @@ from tests.plugins.snowmelt.hooks.tls import Authority
 CONFIG = """
 global
     stats socket {socket} mode 600 level admin
-defaults
+    stats socket {socket}.user mode 600 level user
+{defaults}
     mode http
-    timeout connect 2s
-    timeout client 30s
-    timeout server 30s
     option httpchk GET /health
     http-check expect status 200
     option redispatch 1
@@ -49,6 +50,9 @@ backend shop
     stick-table type string len 32 size 1k expire 30m
     stick match req.cook(SESSIONID)
     stick store-response res.cook(SESSIONID)
+    default-server inter 200ms rise 2 fall 2
+    # BEGIN snowmelt members shop
+    # END snowmelt members shop
 backend plain
     balance leastconn
 frontend twin
@@ -57,25 +61,50 @@ frontend twin
 backend twin
     balance leastconn
 """
-GUARD = """
+DEFAULTS = """
 defaults
     timeout connect 2s
     timeout client 30s
     timeout server 30s
+"""
+GUARD = """
 frontend runtime_api
     mode tcp
-    bind 127.0.0.1:{port} ssl crt {both} ca-file {ca} verify required
+    bind 127.0.0.1:PORT ssl crt {folder}/lb.pem ca-file {folder}/ca.pem verify required
     default_backend runtime_api
 backend runtime_api
     mode tcp
     server cli unix@{to}
 """
+ROOT = Path(__file__).parents[4]
+HOW_TO = ROOT / "docs" / "how-to" / "haproxy.md"
+KEEPER = ROOT / "contrib" / "haproxy" / "snowmelt-members"
 
 
 @dataclass
 class Balanced:
+    """A HAProxy of one test. What it has learnt at run time survives a restart as on a real one."""
+
+    folder: Path
     url: str
-    socket: Path
+    process: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "admin.sock"
+
+    def start(self) -> None:
+        self.socket.unlink(missing_ok=True)
+        command = [program("haproxy"), "-db", "-q", "-f", str(self.folder / "haproxy.cfg")]
+        log = self.folder / "haproxy.log"
+        self.process.enter_context(running(command, log, self.socket.exists))
+
+    def restart(self) -> None:
+        files = ["--socket", str(self.socket), "--config", str(self.folder / "haproxy.cfg")]
+        keeper = [sys.executable, str(KEEPER), "--haproxy", program("haproxy"), *files]
+        subprocess.run([*keeper, "sync"], check=True)
+        self.process.close()
+        self.start()
 
     def get(self, path: str = "/", **cookies: str) -> requests.Response:
         return requests.get(self.url + path, cookies=cookies, timeout=5)
@@ -84,12 +113,14 @@ class Balanced:
 @pytest.fixture
 def balanced(tmp_path: Path) -> Iterator[Balanced]:
     """Yield a running HAProxy without any server."""
-    port, path = free_port(), tmp_path / "admin.sock"
-    config = tmp_path / "haproxy.cfg"
-    config.write_text(CONFIG.format(socket=path, port=port))
-    command = [program("haproxy"), "-db", "-q", "-f", str(config)]
-    with running(command, tmp_path / "haproxy.log", path.exists):
-        yield Balanced(f"http://127.0.0.1:{port}", path)
+    port = free_port()
+    found = Balanced(tmp_path, f"http://127.0.0.1:{port}")
+    (tmp_path / "haproxy.cfg").write_text(
+        CONFIG.format(defaults=DEFAULTS, socket=found.socket, port=port)
+    )
+    with found.process:
+        found.start()
+        yield found
 
 
 @pytest.fixture
@@ -98,63 +129,39 @@ def hook(balanced: Balanced, connect: Connect) -> HaproxyHook:
 
 
 @pytest.fixture
-def app() -> Iterator[tuple[int, type[App]]]:
-    with application() as running_app:
-        yield running_app
+def rig(balanced: Balanced, hook: HaproxyHook, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    """Yield what the tests of any balancer need."""
+    user = {"conn_type": "haproxy", "extra": {"socket": f"{balanced.socket}.user"}}
+    monkeypatch.setenv("AIRFLOW_CONN_POWERLESS", json.dumps(user))
+    with application() as (port, app):
+        yield Rig(
+            hook=hook,
+            powerless=HaproxyHook("powerless"),
+            port=port,
+            app=app,
+            get=balanced.get,
+            restart=balanced.restart,
+        )
 
 
-def join(hook: HaproxyHook, name: str, port: int) -> None:
-    hook.ensure_member("shop", name, "127.0.0.1", port)
-    until(lambda: one(hook, name).state == "up")
+class TestHaproxy(BalancerContract):
+    """HAProxy in all situations that a balancer meets; below, those that are its own."""
 
 
-def one(hook: HaproxyHook, name: str, idle_s: float = 60.0) -> Member:
-    return next(member for member in hook.members("shop", idle_s) if member.name == name)
-
-
-def test_a_new_member_serves_after_its_check_and_not_before(
-    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
-) -> None:
-    """Requests until then are refused by the balancer, never sent to the new VM."""
-    port, switches = app
-    switches.healthy = False
-
-    outcome = hook.ensure_member("shop", "vm0", "127.0.0.1", port)
-
-    assert outcome is Outcome.CREATED
-    assert one(hook, "vm0").state == "starting"
-    assert balanced.get().status_code == 503
-    until(lambda: one(hook, "vm0").state == "down")
-    assert one(hook, "vm0").requests == 0
-    switches.healthy = True
-    until(lambda: one(hook, "vm0").state == "up")
-    assert balanced.get().status_code == 200
-
-
-def test_joining_twice_changes_nothing(hook: HaproxyHook, app: tuple[int, type[App]]) -> None:
-    """A retry finds the member and leaves it up."""
-    join(hook, "vm0", app[0])
-
-    assert hook.ensure_member("shop", "vm0", "127.0.0.1", app[0]) is Outcome.UNCHANGED
-    assert one(hook, "vm0").state == "up"
-
-
-def test_a_member_left_half_added_is_made_whole(
-    hook: HaproxyHook, app: tuple[int, type[App]]
-) -> None:
+def test_a_member_left_half_added_is_made_whole(rig: Rig, hook: HaproxyHook) -> None:
     """Killed right after "add server": it stands there in maintenance with weight 0."""
-    hook._do(f"add server shop/vm0 127.0.0.1:{app[0]} check inter 200ms weight 0")
+    hook._do(f"add server shop/vm0 127.0.0.1:{rig.port} check inter 200ms weight 0")
 
-    join(hook, "vm0", app[0])
+    rig.join("vm0")
 
 
 def test_a_new_member_has_the_options_of_the_connection(
-    balanced: Balanced, connect: Connect, app: tuple[int, type[App]]
+    balanced: Balanced, connect: Connect, rig: Rig
 ) -> None:
     """HAProxy's `default-server` is for those in its file only."""
     extra = {"socket": str(balanced.socket), "server_options": "maxconn 7 inter 300ms"}
     hook = HaproxyHook(connect("haproxy", extra=extra))
-    join(hook, "vm0", app[0])
+    replace(rig, hook=hook).join("vm0")
 
     assert hook._rows("shop")["vm0"]["slim"] == "7"
 
@@ -169,151 +176,39 @@ def test_options_never_become_a_command(balanced: Balanced, connect: Connect, op
     assert hook.members("shop") == ()
 
 
-def test_the_name_with_another_address_is_a_conflict(
-    hook: HaproxyHook, app: tuple[int, type[App]]
-) -> None:
-    """The message shows both."""
-    join(hook, "vm0", app[0])
+def test_an_undrained_member_serves_at_once(rig: Rig) -> None:
+    """It was checked all the while, so nothing has to be waited for."""
+    rig.join("vm0")
+    rig.hook.drain("shop", "vm0")
 
-    with pytest.raises(Conflict, match=r"127\.0\.0\.1:\d+, wanted 127\.0\.0\.9:80"):
-        hook.ensure_member("shop", "vm0", "127.0.0.9", 80)
-
-
-def test_a_drained_member_keeps_its_sessions_and_gets_no_new_ones(
-    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
-) -> None:
-    """The cookie decides."""
-    join(hook, "vm0", app[0])
-    cookie = balanced.get().cookies["SESSIONID"]
-
-    assert hook.drain("shop", "vm0") is Outcome.REMOVED
-    assert hook.drain("shop", "vm0") is Outcome.UNCHANGED
-
-    assert one(hook, "vm0").state == "drain"
-    assert balanced.get(SESSIONID=cookie).status_code == 200
-    assert balanced.get().status_code == 503
+    assert rig.hook.undrain("shop", "vm0") is Outcome.CREATED
+    assert rig.get().status_code == 200
+    assert rig.hook.undrain("shop", "vm0") is Outcome.UNCHANGED
 
 
-def test_an_undrained_member_serves_at_once(
-    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
-) -> None:
-    """The way back of a rollout must not wait for a check."""
-    join(hook, "vm0", app[0])
-    hook.drain("shop", "vm0")
-
-    assert hook.undrain("shop", "vm0") is Outcome.CREATED
-    assert balanced.get().status_code == 200
-    assert hook.undrain("shop", "vm0") is Outcome.UNCHANGED
-
-
-def test_a_member_drained_by_weight_serves_at_once(
-    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
-) -> None:
+def test_a_member_drained_by_weight_serves_at_once(rig: Rig, hook: HaproxyHook) -> None:
     """So it stands there after a reload with the configuration of a drained member."""
-    join(hook, "vm0", app[0])
+    rig.join("vm0")
     hook._do("set server shop/vm0 weight 0")
-    assert one(hook, "vm0").state == "drain"
+    assert rig.one("vm0").state == "drain"
 
     hook.undrain("shop", "vm0")
 
-    assert balanced.get().status_code == 200
+    assert rig.get().status_code == 200
 
 
-def test_a_member_drained_while_down_comes_back(
-    hook: HaproxyHook, app: tuple[int, type[App]]
-) -> None:
-    """HAProxy shows it as down, and the drain would stay in force unseen."""
-    port, switches = app
-    join(hook, "vm0", port)
-    switches.healthy = False
-    until(lambda: one(hook, "vm0").state == "down")
-    hook.drain("shop", "vm0")
-
-    hook.undrain("shop", "vm0")
-
-    switches.healthy = True
-    until(lambda: one(hook, "vm0").state == "up")
-
-
-def test_only_sessions_in_use_count(
-    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
-) -> None:
-    """A session counts until it was idle for the time that was asked for."""
-    join(hook, "vm0", app[0])
-    balanced.get()
-    balanced.get()
-
-    assert one(hook, "vm0", idle_s=60).sessions == 2
-    assert [member.sessions for member in hook.members("shop")] == [0]  # nobody asked
-    until(lambda: one(hook, "vm0", idle_s=0.1).sessions == 0)
-
-
-def test_requests_and_errors_are_counted(
-    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
-) -> None:
-    """The watch of a rollout reads these."""
-    join(hook, "vm0", app[0])
-    balanced.get()
-    balanced.get("/broken")
-
-    seen = one(hook, "vm0")
-
-    assert (seen.requests, seen.errors) == (2, 1)
-
-
-def test_a_member_with_a_running_request_is_not_removed_yet(
-    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
-) -> None:
-    """Busy until it has ended; then it is removed, and a second time nothing happens."""
-    port, switches = app
-    join(hook, "vm0", port)
-    switches.seconds = 0.5
-    answers: list[int] = []
-    client = threading.Thread(target=lambda: answers.append(balanced.get().status_code))
-    client.start()
-    until(lambda: one(hook, "vm0").connections == 1)
-
-    with pytest.raises(Busy):
-        hook.remove_member("shop", "vm0")
-
-    client.join()
-    assert answers == [200]
-    until(lambda: removed(hook, "vm0"))
-    assert hook.remove_member("shop", "vm0") is Outcome.UNCHANGED
-
-
-def test_connections_are_cut_on_request(
-    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
-) -> None:
-    """The declared action at the end of a drain deadline."""
-    port, switches = app
-    join(hook, "vm0", port)
-    switches.seconds = 2.0
-    answers: list[int] = []
-    client = threading.Thread(target=lambda: answers.append(balanced.get().status_code))
-    client.start()
-    until(lambda: one(hook, "vm0").connections == 1)
-
-    until(lambda: removed(hook, "vm0", cut=True), 1.5)
-
-    client.join()
-    assert answers != [200]
-
-
-def test_the_sessions_of_a_removed_member_are_forgotten(
-    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
-) -> None:
+def test_the_sessions_of_a_removed_member_are_forgotten(rig: Rig, hook: HaproxyHook) -> None:
     """And those of the others are kept, however many there are."""
-    join(hook, "vm0", app[0])
+    rig.join("vm0")
     for number in range(3):
-        balanced.get(SESSIONID=f"old{number}")
-    balanced.get()
+        rig.get(SESSIONID=f"old{number}")
+    rig.get()
     gone = sticky_keys(hook._table("shop"), "vm0")
     hook.drain("shop", "vm0")
-    join(hook, "vm1", app[0])
-    balanced.get()
+    rig.join("vm1")
+    rig.get()
 
-    until(lambda: removed(hook, "vm0"))
+    until(lambda: rig.removed("vm0"))
 
     table = hook._table("shop")
     assert gone
@@ -321,12 +216,10 @@ def test_the_sessions_of_a_removed_member_are_forgotten(
     assert sticky_keys(table, "vm1") != []
 
 
-def test_sessions_that_outlived_their_member_are_forgotten(
-    hook: HaproxyHook, balanced: Balanced, app: tuple[int, type[App]]
-) -> None:
+def test_sessions_that_outlived_their_member_are_forgotten(rig: Rig, hook: HaproxyHook) -> None:
     """One in use is not cleared: the member goes, and the next try has to find what is left."""
-    join(hook, "vm0", app[0])
-    balanced.get()
+    rig.join("vm0")
+    rig.get()
     hook._do("set server shop/vm0 state maint")
     until(lambda: deleted(hook, "vm0"))
     assert sticky_keys(hook._table("shop"), "vm0")
@@ -336,27 +229,23 @@ def test_sessions_that_outlived_their_member_are_forgotten(
     assert sticky_keys(hook._table("shop"), "vm0") == []
 
 
-def test_of_several_commands_the_one_that_failed_is_told(
-    hook: HaproxyHook, app: tuple[int, type[App]]
-) -> None:
+def test_of_several_commands_the_one_that_failed_is_told(rig: Rig, hook: HaproxyHook) -> None:
     """HAProxy does the others all the same, and its answers do not say whose they are."""
-    join(hook, "vm0", app[0])
+    rig.join("vm0")
 
     with pytest.raises(Missing, match="No such server"):
         hook._do("set server shop/vm9 state ready", "set server shop/vm0 state drain")
 
-    assert one(hook, "vm0").state == "drain"
+    assert rig.one("vm0").state == "drain"
 
 
-def test_a_member_that_another_try_has_just_added_serves(
-    hook: HaproxyHook, app: tuple[int, type[App]]
-) -> None:
+def test_a_member_that_another_try_has_just_added_serves(rig: Rig, hook: HaproxyHook) -> None:
     """Its health is proved once more, and it is the same member."""
-    join(hook, "vm0", app[0])
+    rig.join("vm0")
 
-    assert hook._add("shop", "vm0", "127.0.0.1", app[0]) is Outcome.UNCHANGED
+    assert hook._add("shop", "vm0", "127.0.0.1", rig.port) is Outcome.UNCHANGED
 
-    until(lambda: one(hook, "vm0").state == "up")
+    until(lambda: rig.one("vm0").state == "up")
 
 
 def deleted(hook: HaproxyHook, name: str) -> bool:
@@ -365,29 +254,6 @@ def deleted(hook: HaproxyHook, name: str) -> bool:
     except Busy:
         return False
     return True
-
-
-def removed(hook: HaproxyHook, name: str, cut: bool = False) -> bool:
-    try:
-        hook.remove_member("shop", name, cut)
-    except Busy:
-        return False
-    return True
-
-
-def test_a_member_that_is_not_there_cannot_be_drained(hook: HaproxyHook) -> None:
-    """Removing it succeeds all the same."""
-    with pytest.raises(Missing, match="vm9"):
-        hook.drain("shop", "vm9")
-    assert hook.remove_member("shop", "vm9") is Outcome.UNCHANGED
-
-
-def test_an_unknown_pool_is_missing(hook: HaproxyHook) -> None:
-    """Somebody has to add it to HAProxy's configuration."""
-    with pytest.raises(Missing, match="nowhere"):
-        hook.members("nowhere")
-    with pytest.raises(Missing, match="nowhere"):
-        hook.ensure_member("nowhere", "vm0", "127.0.0.1", 80)
 
 
 def test_a_pool_is_asked_for_alone_however_many_there_are(
@@ -416,13 +282,6 @@ def test_a_pool_that_has_the_name_of_a_frontend_has_its_members(hook: HaproxyHoo
     assert [member.name for member in hook.members("twin")] == ["vm0"]
 
 
-def test_a_pool_without_sticky_sessions_has_none(hook: HaproxyHook) -> None:
-    """It has no stick-table to show."""
-    hook.ensure_member("plain", "vm0", "127.0.0.1", 1)
-
-    assert [member.sessions for member in hook.members("plain", 60)] == [0]
-
-
 @pytest.mark.parametrize("name", ["vm0;shutdown frontend fe", "vm0\nclear counters all", ""])
 def test_a_name_never_becomes_a_command(hook: HaproxyHook, name: str) -> None:
     """It is refused before anything is sent."""
@@ -430,19 +289,6 @@ def test_a_name_never_becomes_a_command(hook: HaproxyHook, name: str) -> None:
         hook.ensure_member("shop", name, "127.0.0.1", 80)
     with pytest.raises(Refused):
         hook.members(name)
-
-
-def test_the_members_of_many_pools_come_with_one_call(
-    hook: HaproxyHook, app: tuple[int, type[App]]
-) -> None:
-    """A pool that is not there has none: it must not hide the others."""
-    join(hook, "vm1", app[0])
-    hook.ensure_member("plain", "vm2", "127.0.0.1", app[0])
-
-    found = hook.members_of(["shop", "plain", "nowhere"])
-
-    assert [(member.pool, member.name) for member in found] == [("plain", "vm2"), ("shop", "vm1")]
-    assert hook.members_of([]) == ()
 
 
 def test_no_socket_there_is_unreachable(connect: Connect, tmp_path: Path) -> None:
@@ -461,28 +307,73 @@ def test_a_connection_without_a_certificate_is_refused(connect: Connect) -> None
         hook.members("shop")
 
 
-@pytest.fixture
-def guarded(balanced: Balanced, authority: Authority, tmp_path: Path) -> Iterator[int]:
-    """Yield the port of the same runtime API behind mutual TLS."""
+@contextmanager
+def front_end(text: str, folder: Path, authority: Authority) -> Iterator[int]:
+    """Run a HAProxy that lets its runtime API, or another's, out by TLS; yield its port."""
     certificate, key = authority.issue("lb")
-    both = tmp_path / "lb.pem"
-    both.write_bytes(certificate.read_bytes() + key.read_bytes())
-    port, config = free_port(), tmp_path / "guard.cfg"
-    config.write_text(GUARD.format(port=port, both=both, ca=authority.ca_file, to=balanced.socket))
+    (folder / "lb.pem").write_bytes(certificate.read_bytes() + key.read_bytes())
+    port, config = free_port(), folder / "guard.cfg"
+    config.write_text(DEFAULTS + text.replace("PORT", str(port)))
     command = [program("haproxy"), "-db", "-q", "-f", str(config)]
-    with running(command, tmp_path / "guard.log", lambda: listens(port)):
+    with running(command, folder / "guard.log", lambda: listens(port)):
+        yield port
+
+
+@pytest.fixture
+def guarded(balanced: Balanced, authority: Authority) -> Iterator[int]:
+    """Yield the port of the same runtime API behind mutual TLS."""
+    text = GUARD.format(folder=balanced.folder, to=balanced.socket)
+    with front_end(text, balanced.folder, authority) as port:
         yield port
 
 
 def test_the_runtime_api_is_reached_over_mutual_tls(
-    guarded: int, secured: dict[str, str], connect: Connect, app: tuple[int, type[App]]
+    guarded: int, secured: dict[str, str], connect: Connect, rig: Rig
 ) -> None:
     """The same verbs from another machine."""
     hook = HaproxyHook(connect("haproxy", host="127.0.0.1", port=guarded, extra=secured))
 
-    join(hook, "vm0", app[0])
+    replace(rig, hook=hook).join("vm0")
 
     assert hook.remove_member("shop", "vm0") is Outcome.REMOVED
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the root folder")
+def test_the_how_to_works_where_haproxy_is_jailed(
+    authority: Authority, secured: dict[str, str], connect: Connect, tmp_path: Path
+) -> None:
+    """With chroot and user as a packaged HAProxy has them; the configuration is the document's."""
+    (tmp_path / "jail").mkdir(mode=0o755)
+    blocks = re.findall(r"```\n(.*?)```", HOW_TO.read_text(), re.DOTALL)
+    (text,) = (block for block in blocks if "runtime_api" in block)
+    for place, here in {
+        "/var/lib/haproxy": f"{tmp_path}/jail",
+        "/run/haproxy": str(tmp_path),
+        "/etc/haproxy": str(tmp_path),
+        ":9443": "127.0.0.1:PORT",
+    }.items():
+        assert place in text
+        text = text.replace(place, here)
+    certificate, key = authority.issue("snowmelt.example.org")
+    named = {**secured, "cert_file": str(certificate), "key_file": str(key)}
+
+    with front_end(text, tmp_path, authority) as port:
+        for extra, let_in in ((named, True), (secured, False)):
+            hook = HaproxyHook(connect("haproxy", host="127.0.0.1", port=port, extra=extra))
+            worked, message = hook.test_connection()
+            assert worked is let_in, message
+
+
+def test_a_front_end_that_cannot_open_the_socket_says_what_to_look_at(
+    authority: Authority, secured: dict[str, str], connect: Connect, tmp_path: Path
+) -> None:
+    """All that comes from there is the end of the connection."""
+    text = GUARD.format(folder=tmp_path, to=tmp_path / "outside.sock")
+    with front_end(text, tmp_path, authority) as port:
+        hook = HaproxyHook(connect("haproxy", host="127.0.0.1", port=port, extra=secured))
+
+        with pytest.raises(Unreachable, match=r"chroot.*docs/how-to/haproxy\.md"):
+            hook.members("shop")
 
 
 def test_a_client_with_a_certificate_of_somebody_else_is_not_let_in(
@@ -498,13 +389,6 @@ def test_a_client_with_a_certificate_of_somebody_else_is_not_let_in(
 
     with pytest.raises(Unreachable):
         hook.members("shop")
-
-
-def test_the_connection_type_picks_the_balancer(hook: HaproxyHook, connect: Connect) -> None:
-    """And one that is no balancer is named."""
-    assert isinstance(balancer_for(hook.conn_id), HaproxyHook)
-    with pytest.raises(Missing, match="known: haproxy"):
-        balancer_for(connect("icinga2"))
 
 
 def test_the_test_button_shows_the_version(hook: HaproxyHook) -> None:

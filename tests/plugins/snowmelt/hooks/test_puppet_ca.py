@@ -439,3 +439,15 @@ def test_a_revocation_list_that_cannot_be_read_is_no_empty_one(
 
     with pytest.raises(Refused, match="cannot be read"):
         hook.revocation_lists()
+
+
+@pytest.mark.parametrize("missing", ["cert_file", "key_file"])
+def test_half_a_client_certificate_is_refused(
+    site: Site, secured: dict[str, str], connect: Connect, missing: str
+) -> None:
+    """Without a word we would come as nobody, and read that we may not."""
+    del secured[missing]
+    hook = PuppetCaHook(connect("puppet_ca", host="127.0.0.1", port=site.port, extra=secured))
+
+    with pytest.raises(Refused, match=f"has no {missing} in its extra: both or none"):
+        hook.certificates()

@@ -6,15 +6,18 @@ import json
 import os
 import subprocess
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
+from airflow.configuration import AIRFLOW_HOME
 from airflow.sdk.bases.operator import ExecutorSafeguard
 
+import snowmelt
 from snowmelt.errors import Missing, SnowmeltError
-from snowmelt.operators.clean_airflow import CleanLogs, CleanTables, command, environment
+from snowmelt.operators.clean_airflow import CleanLogs, CleanTables, environment
 from tests.plugins.snowmelt.kit import context
 
 FORM: dict[str, Any] = {
@@ -38,6 +41,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> None:
         "login": "airflow",
         "password": "p@ss/word",
         "schema": "airflow",
+        "extra": {"sslmode": "verify-full", "sslrootcert": "/etc/ssl/db.pem", "keepalives": 1},
     }
     monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_ITSELF", json.dumps(value))
 
@@ -62,19 +66,19 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
     return made
 
 
-def test_rows_are_deleted_and_not_only_moved() -> None:
-    said = " ".join(command(datetime(2026, 10, 25, tzinfo=UTC)))
-
-    assert "airflow db clean --yes --skip-archive --error-on-cleanup-failure" in said
-    assert said.endswith("--clean-before-timestamp 2026-10-25T00:00:00+00:00")
-
-
 @pytest.mark.usefixtures("connection")
 def test_the_process_gets_the_database_and_the_command_line_does_not(ran: Ran) -> None:
     CleanTables(task_id="t").execute(context(**FORM))
 
-    url = ran.env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    url, _, options = ran.env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].partition("?")
     assert url == "postgresql+psycopg2://airflow:p%40ss%2Fword@db.example.org:5432/airflow"
+    assert parse_qs(options) == {
+        "sslmode": ["verify-full"],
+        "sslrootcert": ["/etc/ssl/db.pem"],
+        "keepalives": ["1"],
+    }
+    assert ran.command[1:3] == ["-m", "snowmelt.airflow_tables"]
+    assert datetime.fromisoformat(ran.command[3]) < datetime.now(UTC) - timedelta(days=29)
     assert not [word for word in ran.command if "p@ss" in word or "p%40" in word]
 
 
@@ -91,7 +95,16 @@ def test_what_makes_a_process_a_task_is_left_behind() -> None:
         "PATH": "/bin",
         "AIRFLOW__CORE__FERNET_KEY": "f",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:///a.db",
+        "PYTHONPATH": f"{AIRFLOW_HOME}/config:{Path(snowmelt.__file__).parents[1]}",
     }
+
+
+def test_the_process_finds_us_after_the_settings_of_the_site() -> None:
+    """Airflow's plugins folder is not on the path of a process that is not Airflow's."""
+    found = environment({"PYTHONPATH": "/theirs"}, "sqlite:///a.db")["PYTHONPATH"].split(":")
+
+    assert found[:2] == ["/theirs", f"{AIRFLOW_HOME}/config"]
+    assert (Path(found[2]) / "snowmelt/airflow_tables.py").exists()
 
 
 @pytest.mark.usefixtures("connection")

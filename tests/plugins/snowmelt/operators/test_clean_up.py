@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from include.state import RevocationList, StaleData
-from snowmelt.errors import Refused
+from snowmelt.errors import Missing, NotAllowed, Refused, Unreachable
 from snowmelt.operators.clean_up import (
     CheckPuppetDb,
     CheckRevocationLists,
@@ -125,6 +125,85 @@ def test_superseded_images_go_whenever_they_are_free(world: FakeWorld) -> None:
         ("debian-12-1", "deleting"),
         ("debian-12-2", "ready"),
     ]
+
+
+def superseded(world: FakeWorld, *versions: str) -> None:
+    for version in versions:
+        add_image(world, f"debian-12-{version}", family="debian-12", version=version, age_s=9e5)
+
+
+def left(world: FakeWorld) -> list[str]:
+    return [image.name for image in world.images.values() if image.state != "deleting"]
+
+
+def test_where_a_vm_template_of_the_catalogue_is_not_shown_no_image_goes(
+    world: FakeWorld,
+) -> None:
+    """The account lost its right to use it: what it points at looks like used by nobody."""
+    superseded(world, "1", "2")
+    add_template(world, "another", "debian-12-2")
+
+    with pytest.raises(Missing, match="does not show the VM template t, which the catalogue"):
+        CleanAllImages(task_id="t").execute(context())
+    assert left(world) == ["debian-12-1", "debian-12-2"]
+
+
+def test_nor_where_that_of_an_offer_is_not_shown(
+    world: FakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An offer that nobody has taken up has no VM, and no service."""
+    monkeypatch.setenv("SNOWMELT_CATALOGUE", str(tmp_path / "services"))
+    monkeypatch.setenv("SNOWMELT_REQUESTS", str(tmp_path / "requests"))
+    (tmp_path / "services").mkdir()
+    (tmp_path / "shop.yaml").rename(tmp_path / "services/shop.yaml")
+    entry = service().model_dump(mode="json", exclude={"name", "owner", "description", "replicas"})
+    entry["opennebula"]["template"] = "plain"
+    (tmp_path / "requests.yaml").write_text(yaml.safe_dump({"offers": {"plain": entry}}))
+    superseded(world, "1", "2")
+    add_template(world, "t", "debian-12-2")
+
+    with pytest.raises(Missing, match="the VM template plain"):
+        CleanAllImages(task_id="t").execute(context())
+    add_template(world, "plain", "debian-12-1")
+    CleanAllImages(task_id="t").execute(context())
+    assert left(world) == ["debian-12-1", "debian-12-2"]
+
+
+def test_a_service_that_has_retired_needs_no_vm_template(world: FakeWorld, tmp_path: Path) -> None:
+    """Its file stays until it comes back; its template may be gone for good."""
+    entry = service(name="wiki", replicas=0).model_dump(mode="json")
+    entry["opennebula"]["template"] = "gone"
+    (tmp_path / "wiki.yaml").write_text(yaml.safe_dump(entry))
+    superseded(world, "1", "2")
+    add_template(world, "t", "debian-12-2")
+    CleanAllImages(task_id="t").execute(context())
+
+    assert left(world) == ["debian-12-2"]
+
+
+def test_an_image_that_may_not_be_removed_keeps_no_other(world: FakeWorld) -> None:
+    """Somebody has locked it, as something to go back to."""
+    superseded(world, "1", "2", "3")
+    add_template(world, "t", "debian-12-3")
+    world.fail("remove_image", NotAllowed("image 0 is locked"))
+
+    with pytest.raises(NotAllowed, match="image 0 is locked"):
+        CleanAllImages(task_id="t").execute(context())
+    assert left(world) == ["debian-12-1", "debian-12-3"]
+
+
+def test_an_opennebula_that_is_away_keeps_no_other_from_being_cleaned(
+    world: FakeWorld, tmp_path: Path
+) -> None:
+    entry = service(name="wiki", connections={"opennebula": "z_two"}).model_dump(mode="json")
+    (tmp_path / "wiki.yaml").write_text(yaml.safe_dump(entry))
+    superseded(world, "1", "2")
+    add_template(world, "t", "debian-12-2")
+    world.fail("images", Unreachable("away"))
+
+    with pytest.raises(Unreachable, match="away"):
+        CleanAllImages(task_id="t").execute(context())
+    assert left(world) == ["debian-12-2"]
 
 
 def test_a_system_of_two_services_is_asked_once(world: FakeWorld) -> None:

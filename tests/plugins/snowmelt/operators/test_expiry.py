@@ -263,6 +263,22 @@ def test_whose_it_is_is_still_known_when_a_try_broke_off(world: FakeWorld, told_
     assert not any((world.names, world.nodes, world.certificates))
 
 
+@pytest.mark.parametrize("away", ["hosts", "remove_member", "nodes"])
+def test_a_system_that_is_away_keeps_no_other_from_forgetting(world: FakeWorld, away: str) -> None:
+    """Whose VM has been ended by OpenNebula is not in DNS for as long as a monitoring is away."""
+    gone(world)
+    world.audits.append(Memory(rollouts={f"shop-{OLD}": world.clock.now}))
+    world.fail(away, Unreachable("away"))
+    with pytest.raises(Unreachable, match="away"):
+        retire()
+    assert not any((world.names, world.certificates))
+    assert service_names() == ("shop",)
+    retire()
+
+    assert service_names() == ()
+    assert not any((world.names, world.certificates, world.hosts, world.nodes, world.pools["shop"]))
+
+
 def test_what_is_still_there_keeps_its_entry(world: FakeWorld) -> None:
     kept("shop", NOW - timedelta(hours=1))
     serving(world, f"shop-{OLD}-0")
@@ -298,7 +314,7 @@ def test_what_comes_back_to_life_while_its_traces_are_cleared_keeps_its_entry(
 ) -> None:
     gone(world)
     world.good["shop"] = [Good(release="1.0", at="", run="")]
-    monkeypatch.setattr("snowmelt.operators.expiry.forget", lambda *_: meanwhile(world))
+    monkeypatch.setattr("snowmelt.remains.forget", lambda *_: meanwhile(world))
     retire()
 
     assert service_names() == ("shop",)

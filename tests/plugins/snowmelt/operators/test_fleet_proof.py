@@ -177,6 +177,17 @@ def test_the_store_does_not_grow(world: FakeWorld, store: Path, tmp_path: Path) 
     rebuilt(world)
     (tmp_path / "fleet.yaml").write_text("proof: {keep: 2d}")
     (store / "evidence/shop/zzzzzzz.json").write_text("{}")
+    (store / "evidence/shop/.zzzzzzz.json.77").write_text("{")  # whoever wrote it was killed
+    (store / "evidence/vm-of-one").mkdir()
+    (store / "evidence/vm-of-one/zzzzzzz.json").write_text("{}")
+    (store / "proof").mkdir()
+    (store / f"proof/.{day(0)}.json.77").write_text("{")
+    theirs = [store / "evidence/shop/@eaDir", store / "evidence/shop/old.d", store / "proof/keys.d"]
+    for each in theirs:
+        each.mkdir()
+    notes = [store / "evidence/shop/notes.txt", store / f"proof/{day(0)}-notes.txt"]
+    for each in notes:
+        each.write_text("ours to keep")
     for number in range(8):
         rotated(world, day(number))
         prove(world, day(number))
@@ -184,7 +195,11 @@ def test_the_store_does_not_grow(world: FakeWorld, store: Path, tmp_path: Path) 
     days = sorted(path.stem for path in (store / "proof").glob("*.json"))
     assert days == [day(5), day(6), day(7)]
     assert len(list((store / "proof").glob("*.html"))) == 3
-    assert [path.name for path in (store / "evidence/shop").iterdir()] == [f"{ROLLOUT}.json"]
+    assert [path.name for path in (store / "evidence/shop").glob("*.json")] == [f"{ROLLOUT}.json"]
+    assert not list((store / "evidence/shop").glob(".*"))
+    assert all(each.exists() for each in (*theirs, *notes))
+    assert [path.name for path in (store / "evidence").iterdir()] == ["shop"]
+    assert not list((store / "proof").glob(".*"))
     assert main([str(store / "proof")]) == 0
 
 

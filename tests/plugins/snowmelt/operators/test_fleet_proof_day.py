@@ -185,6 +185,48 @@ def test_a_file_that_breaks_after_the_rotation_is_told_and_loses_no_evidence(
     assert [vm["run"]["run_id"] for vm in written(store)["proof"]["vms"]] == [RUN_ID, RUN_ID]
 
 
+@pytest.mark.parametrize("catalogue", ["empty", "another"])
+def test_a_worker_that_reads_another_catalogue_makes_a_bad_day_and_costs_no_evidence(
+    world: FakeWorld, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalogue: str
+) -> None:
+    """SNOWMELT_CATALOGUE, or SNOWMELT_REQUESTS, is not set there: it knows none of the VMs."""
+    rebuilt(world)
+    ctx = context(world)
+    plan = PlanRotation(task_id="plan").execute(ctx)
+    (tmp_path / "elsewhere").mkdir()
+    if catalogue == "another":
+        entry = service(name="lab").model_dump(mode="json")
+        (tmp_path / "elsewhere/lab.yaml").write_text(yaml.safe_dump(entry))
+    with monkeypatch.context() as there:
+        there.setenv("SNOWMELT_CATALOGUE", str(tmp_path / "elsewhere"))
+        with pytest.raises(Refused, match="shop: its VMs are missing here: there are VMs of it"):
+            WriteProof(task_id="write_proof", plan=plan).execute(ctx)
+    assert written(store)["proof"]["vms"] == []
+
+    WriteProof(task_id="write_proof", plan=plan).execute(ctx)
+    assert [vm["run"]["run_id"] for vm in written(store)["proof"]["vms"]] == [RUN_ID, RUN_ID]
+
+
+def test_a_service_that_was_retired_after_its_turn_and_has_no_file_is_nothing_bad(
+    world: FakeWorld, store: Path, tmp_path: Path
+) -> None:
+    """What one person asked for comes to its end before the proof is written."""
+    rebuilt(world)
+    entry = service(name="mine").model_dump(mode="json")
+    (tmp_path / "services/mine.yaml").write_text(yaml.safe_dump(entry))
+    world.add_vm(spec(f"mine-{OLD}-0", "1.0"), phase="running")
+    ctx = context(world)
+    plan = PlanRotation(task_id="plan").execute(ctx)
+    rotated(world, DAY, "mine")
+    (tmp_path / "services/mine.yaml").unlink()
+    with pytest.raises(Refused, match="mine: its VMs are missing here"):
+        WriteProof(task_id="write_proof", plan=plan).execute(ctx)
+
+    next(vm for vm in world.vms.values() if vm.spec.name.startswith("mine")).phase = "done"
+    WriteProof(task_id="write_proof", plan=plan).execute(ctx)
+    assert len(written(store)["proof"]["vms"]) == 2
+
+
 def test_an_opennebula_that_is_away_costs_no_day_its_proof(world: FakeWorld, store: Path) -> None:
     """It is tried again first; then the proof says what it lacks."""
     rebuilt(world)

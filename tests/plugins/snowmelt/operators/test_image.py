@@ -12,7 +12,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 
-from snowmelt.errors import Busy, Conflict, Refused, SnowmeltError, Unreachable
+from snowmelt.errors import Busy, Conflict, NotAllowed, Refused, SnowmeltError, Unreachable
 from snowmelt.operators.image import (
     CleanImages,
     ImportImage,
@@ -420,6 +420,16 @@ def test_a_vm_that_takes_it_up_meanwhile_keeps_it(world: FakeWorld) -> None:
     refreshed(world, "2")
     refresh = refreshed(world, "3")
     world.fail("remove_image", Busy("in use"))
+    clean(refresh)
+
+    assert NEW_IMAGE in names(world)
+
+
+def test_an_old_version_that_may_not_be_removed_fails_no_refresh(world: FakeWorld) -> None:
+    """All VMs come from the new one by then; `clean_up` is who says so every day."""
+    refreshed(world, "2")
+    refresh = refreshed(world, "3")
+    world.fail("remove_image", NotAllowed("it is locked"))
     clean(refresh)
 
     assert NEW_IMAGE in names(world)

@@ -153,10 +153,36 @@ def test_a_file_that_points_elsewhere_is_refused_while_there_are_vms(
     world.pools["shop2"] = {}
 
     for dry_run in (True, False):
-        with pytest.raises(Refused, match=r"pool was shop, and is shop2\. Retire it with the old"):
+        with pytest.raises(Refused, match=r"pool was shop, and is shop2\. Put the old file back"):
             plan(dry_run=dry_run)
     plan(force=True)
     plan()
+    assert world.placed["shop"]["balancer.pool"] == "shop2"
+
+
+@pytest.mark.parametrize("by", ["form", "end"])
+def test_to_retire_lifts_limits_and_not_this(world: FakeWorld, catalogue: Path, by: str) -> None:
+    """`retire_service` runs with force; whoever was told to retire first has the new file there."""
+    plan()
+    two_old(world)
+    elsewhere(catalogue, **POOL, **({"expires_at": "2020-01-01T00:00:00Z"} if by == "end" else {}))
+    world.pools["shop2"] = {}
+
+    with pytest.raises(Refused, match="Put the old file back, retire the service"):
+        plan(force=True, replicas=0 if by == "form" else None)
+    assert world.placed["shop"]["balancer.pool"] == "shop"
+
+
+def test_a_file_that_says_0_replicas_retires_nothing_that_is_in_use(
+    world: FakeWorld, catalogue: Path
+) -> None:
+    """Only a run that names a number makes a service smaller: so this one may go on by force."""
+    plan()
+    two_old(world)
+    elsewhere(catalogue, **POOL, replicas=0)
+    world.pools["shop2"] = {}
+    plan(force=True)
+
     assert world.placed["shop"]["balancer.pool"] == "shop2"
 
 

@@ -10,7 +10,7 @@ import pytest
 from include.image_facts import Disk
 from include.planner import rollout_id
 from include.trial import trial_plan, trial_service
-from snowmelt.errors import SnowmeltError
+from snowmelt.errors import SnowmeltError, Unreachable
 from snowmelt.look import look
 from snowmelt.operators.enrolment import EnrolInPuppet
 from snowmelt.operators.names import PublishDns
@@ -149,6 +149,23 @@ def test_killed_while_it_is_retired(world: FakeWorld) -> None:
     retire(of)
 
     assert not world.names
+
+
+@pytest.mark.parametrize("away", ["certificates", "nodes", "addresses"])
+def test_a_system_that_is_away_keeps_neither_the_vm_nor_its_traces_elsewhere(
+    world: FakeWorld, away: str
+) -> None:
+    """Often it is what the trial failed of; an image goes when no VM uses it."""
+    of = trial()
+    made = boots(of)
+    enrols(of)
+    world.fail(away, Unreachable("away"))
+    with pytest.raises(Unreachable, match="away"):
+        retire(of)
+
+    assert world.vms[made["vm_id"]].phase == "done"
+    assert not any((world.names, world.certificates, world.nodes))
+    retire(of)
 
 
 def test_what_a_crashed_trial_left_goes_with_the_next(world: FakeWorld) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import pytest
 
 from snowmelt.errors import Unreachable
+from snowmelt.triggers.base import WaitTrigger
 from snowmelt.triggers.traffic import (
     AllDrainedTrigger,
     DrainedTrigger,
@@ -17,11 +19,10 @@ from snowmelt.triggers.traffic import (
     PauseTrigger,
     ServingTrigger,
     WatchTrigger,
-    pool_of,
 )
 from tests.plugins.snowmelt.fakes import FakeBalancer
 from tests.plugins.snowmelt.kit import NEW, OLD, planned, service, serving, two_old
-from tests.plugins.snowmelt.triggers.examples import NAME
+from tests.plugins.snowmelt.triggers.examples import NAME, examples
 from tests.plugins.snowmelt.triggers.test_cloud import later
 from tests.plugins.snowmelt.world import FakeWorld, Guest
 
@@ -147,17 +148,55 @@ async def test_an_old_vm_may_drain_when_the_new_ones_have_settled(world: FakeWor
 async def test_all_who_wait_at_a_pool_share_one_look(world: FakeWorld) -> None:
     """But for drains, which ask for its sessions too: they share theirs."""
     begin(world)
-    entry = service()
+    entry, watching = service(), await watch(world)
     conn_id = entry.connections.balancer
     joining = ServingTrigger(conn_id=conn_id, pool="shop", name=NAME, deadline=0)
     drains = [drained(world, conn_id=conn_id, name=f"shop-{OLD}-{slot}") for slot in (0, 1)]
     world.calls.clear()
 
-    looks = [joining.members(), pool_of(entry, max_age_s=1.0), *(d.members() for d in drains)]
+    looks = [joining.members(), watching.pool_of(entry), *(d.members() for d in drains)]
     seen = await asyncio.gather(*looks)
 
     assert world.calls["members"] == 2
     assert [sum(member.sessions for member in each) for each in seen] == [0, 0, 6, 6]
+
+
+class SlowBalancer(FakeBalancer):
+    """One that counts its callers, as the API of a cloud does."""
+
+    look_every_s = 5.0
+
+
+@pytest.fixture
+def slow(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("snowmelt.triggers.traffic.balancer_for", partial(SlowBalancer, world))
+
+
+async def looks_of(world: FakeWorld, trigger: WaitTrigger) -> float:
+    """Return how often a wait looks in 5 s that was written down with half a second."""
+    kind, row = type(trigger), {**trigger.serialize()[1], "interval": 0.5}
+    world.calls.clear()
+    began = world.clock.now
+    await kind(**row).wait()
+    assert world.clock.now - began >= 20
+    return (world.calls["members"] - 1) / (world.clock.now - began) * SlowBalancer.look_every_s
+
+
+@pytest.mark.usefixtures("slow")
+@pytest.mark.parametrize("kind", [ServingTrigger, DrainedTrigger, AllDrainedTrigger])
+async def test_a_balancer_that_counts_its_callers_is_asked_seldom(
+    world: FakeWorld, kind: type[WaitTrigger]
+) -> None:
+    begin(world)
+    world.session_s = 10_000
+    (trigger,) = (each for each in examples(30, world.clock.now) if type(each) is kind)
+
+    assert await looks_of(world, trigger) <= 1
+
+
+@pytest.mark.usefixtures("slow")
+async def test_the_watch_asks_such_a_balancer_seldom_and_passes(world: FakeWorld) -> None:
+    assert await looks_of(world, await watch(world)) <= 1
 
 
 async def test_an_old_vm_may_not_drain_while_a_new_one_is_down(world: FakeWorld) -> None:
