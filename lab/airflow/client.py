@@ -195,6 +195,21 @@ class Airflow:
         run_id: str = self.send("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"]
         return run_id
 
+    def clear(self, dag_id: str, run_id: str, task_id: str = "") -> None:
+        """Let a run begin anew, or one task of it alone, whatever became of them."""
+        how = {"dry_run": False, "only_failed": False}
+        if task_id:
+            one = {"dag_run_id": run_id, "task_ids": [task_id], "reset_dag_runs": True}
+            self.send("POST", f"/dags/{dag_id}/clearTaskInstances", json={**how, **one})
+        else:
+            self.send("POST", f"/dags/{dag_id}/dagRuns/{run_id}/clear", json=how)
+
+    def mark_failed(self, dag_id: str, run_id: str, task: Task) -> None:
+        """Let one task instance count as failed, as a person does in the UI."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}"
+        mapped = f"/{task.map_index}" if task.map_index >= 0 else ""
+        self.send("PATCH", f"{path}{mapped}", json={"new_state": "failed"})
+
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """Return the run as the API shows it: `state`, `start_date`, `end_date`, `conf`…"""
         found: dict[str, Any] = self.get(f"/dags/{dag_id}/dagRuns/{run_id}")

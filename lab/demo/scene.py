@@ -118,7 +118,7 @@ class Scene:
         (self.out / "report.json").write_text(json.dumps(data, indent=2) + "\n")
 
     def down(self) -> None:
-        """Stop everything and leave no trace."""
+        """Stop everything; what stays is in lab/README.md."""
         self.beside.forget()
         lab("down")
 

@@ -29,7 +29,6 @@ class _Look:
 
 def _look(conn_id: str, pool: str, idle_s: float | None) -> _Look:
     balancer = balancer_for(conn_id)
-    # the stand-ins of tests have the verbs of a balancer, and nothing else
     return _Look(balancer.members(pool, idle_s), balancer.look_every_s)
 
 
