@@ -125,7 +125,7 @@ def leave_dag(connection: dict[str, Any], like: str) -> None:
     with connected(address(connection), 30) as database:
         then = {"is_stale": True, "last_parsed_time": datetime.now(UTC) - AGE}
         copy(database, "dag", "dag_id", OTHER, gone | then | {"relative_fileloc": "rollout.py"})
-        found = text("SELECT dag_version_id FROM task_instance WHERE run_id = :run")
+        found = text("SELECT dag_version_id FROM task_instance WHERE run_id = :run LIMIT 1")
         before = database.execute(found, {"run": like}).scalar_one()
         copy(database, "dag_version", "id", before, gone | {"id": version})
         run = {"start_date": datetime.now(UTC) - AGE, "created_dag_version_id": version}
