@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.planner import CannotSee, Move, Plan, PlanError, Seen, roll_back, taken_back, way_back
-from snowmelt.errors import Refused, Unreachable
+from include.planner import (
+    CannotSee,
+    Move,
+    Plan,
+    PlanError,
+    Seen,
+    may_drain,
+    roll_back,
+    taken_back,
+    way_back,
+)
+from snowmelt.errors import Busy, Refused, Unreachable
 from snowmelt.failures import failed_steps, places
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.look import look_at_pool, look_for_way_back
 from snowmelt.operators.base import deadline
 from snowmelt.operators.sweep import Sweep
-from snowmelt.triggers.traffic import AllDrainedTrigger, MayDrainTrigger
+from snowmelt.triggers.traffic import AllDrainedTrigger, MayDrainTrigger, PauseTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+# a heartbeat of Airflow's (5 s by default), by which a step hears that it was given up, and its end
+LATE = timedelta(seconds=10)
 
 
 class RollBack(Sweep):
     """Undo a failed rollout before its first irreversible step; skipped when nothing failed.
 
-    Runs when all the steps before it have ended, so that none of them works against it.
+    Runs when all the steps before it have ended, for Airflow. One that somebody has marked as
+    failed works on until it hears of it: so the old VMs serve again at once, and all else has time;
+    and each look before an act is a new one.
     """
 
     part: Plan | None = None  # of the plan, that is undone: a rolling one may be half done for good
@@ -48,7 +64,17 @@ class RollBack(Sweep):
                 self._go(way_back(self.service, self.plan, seen))
             raise Refused(str(error)) from error
         self._go(moves)
+        heard = PauseTrigger(deadline=deadline(LATE), interval=0.5)
+        return self.wait(context, heard, then="go_back")
+
+    def go_back(self, context: Context, event: dict[str, Any]) -> Any:
+        """Look again, as a late step may have drained an old VM; then wait for the old ones."""
+        self._settle_part(context)
+        self._old_ones_serve_again()
         return self._wait_for_old(context)
+
+    def _old_ones_serve_again(self) -> None:
+        self._go(way_back(self.service, self.part or self.plan, self._look()))
 
     def _go(self, moves: Iterable[Move]) -> None:
         for move in moves:
@@ -109,6 +135,9 @@ class RollBack(Sweep):
         pool, serving = self.service.balancer, self._serving()
         if pool is None or not serving:
             return self.begin(context)
+        self._old_ones_serve_again()
+        if not self._may_drain(serving[0]):
+            return self._wait_for_old(context)
         for name in serving:
             outcome = balancer_for(self.connections.balancer).drain(pool.pool, name)
             self.log.info("%s drain of %s", outcome, name)
@@ -124,7 +153,26 @@ class RollBack(Sweep):
     def drained(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on, whatever came of the drain: these VMs have to go."""
         self.log.info("%s", event["detail"])
+        self._settle_part(context)
+        self._old_ones_serve_again()
         return self.begin(context)
+
+    def forget(self, context: Context) -> Any:
+        """Remove what others know of them, and what a late step has made of them meanwhile."""
+        super().forget(context)
+        busy = [why for name in self.doomed() if (why := self._leave(name))]
+        if busy:
+            raise Busy("; ".join(busy))
+        if late := self.left():
+            self.log.warning("made meanwhile: %s", ", ".join(vm.name for vm in late))
+            return self.terminate(context)
+        self._old_ones_serve_again()
+        return None
+
+    def _may_drain(self, name: str) -> bool:
+        verdict = may_drain(self.service, self.plan, self._look(), name)
+        self.log.info("%s", verdict.detail)
+        return verdict.status == "done"
 
     def _serving(self) -> list[str]:
         new = self.doomed()
