@@ -54,8 +54,6 @@ def test_a_run_that_is_marked_failed_is_taken_back_by_its_roll_back_alone(shop: 
         shop.airflow.clear(DAG, run_id, "roll_back")
         assert shop.airflow.wait_for_run(DAG, run_id, 300) == "success"
 
-    assert "undrain" in shop.log(run_id, "roll_back")
-
 
 def test_a_whole_run_that_is_cleared_has_its_way_back_to_vms_that_it_had_drained(
     shop: Shop,
