@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from sqlalchemy import URL, Connection, text
 
+from include.planner import rollout_id
 from lab.airflow.beside import Beside
 from lab.airflow.client import Airflow
 from lab.airflow.database import connected
@@ -222,8 +223,9 @@ def test_the_expired_certificate_of_a_vm_that_is_gone_goes(
 def test_a_revocation_list_that_has_grown_fails_its_check_and_nothing_else(
     inside: Inside, clean_up: Callable[..., dict[str, tuple[str, str]]]
 ) -> None:
-    for name in ("shop-revok2d-0.lab.test", "shop-revok2d-1.lab.test"):
-        inside(partial(revoke, name))
+    rollout = rollout_id("clean_up", uuid4().hex)  # a second run of this test signs others
+    for slot in (0, 1):
+        inside(partial(revoke, f"shop-{rollout}-{slot}.lab.test"))
 
     told = clean_up(max_revoked=1)
 
