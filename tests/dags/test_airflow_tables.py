@@ -40,7 +40,7 @@ Made = Callable[..., None]
 
 @pytest.fixture
 def dag() -> Iterator[Made]:
-    """`dag("rollout_shop")` puts a DAG of long ago there, with one run of one step."""
+    """`dag("rollout_gone")` puts a DAG of long ago there, with one run of one step."""
     made: list[str] = []
 
     def make(
@@ -110,14 +110,14 @@ def test_the_rollout_of_a_service_that_has_gone_goes_with_its_runs(dag: Made) ->
 
 
 def test_a_dag_that_is_there_went_lately_or_is_not_ours_stays(dag: Made) -> None:
-    dag("rollout_shop", stale=False)
-    dag("rollout_wiki", parsed=NOW)
+    dag("rollout_there", stale=False)
+    dag("rollout_lately", parsed=NOW)
     dag("theirs")
     dag("rolloutXtheirs")
     dag("rollout_theirs", file="elsewhere/theirs.py")
     forget_dags(BEFORE)
 
-    kept = {"rollout_shop", "rollout_wiki", "theirs", "rolloutXtheirs", "rollout_theirs"}
+    kept = {"rollout_there", "rollout_lately", "theirs", "rolloutXtheirs", "rollout_theirs"}
     assert kept <= left()
 
 
