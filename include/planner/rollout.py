@@ -44,7 +44,7 @@ def _write(goal: Goal, wanted: Wanted, seen: Seen, found: Sorted) -> Plan:
         replace=goal.replace,
         reason=wanted.reason,
         new=_new(goal, found),
-        leftovers=tuple(_old(goal, vm, why, is_resumed=False) for vm, why in found.leftovers),
+        leftovers=tuple(_old(goal, vm, why) for vm, why in found.leftovers),
         old=tuple(_old(goal, vm, why, is_resumed=is_resumed) for vm, why in found.old),
         kept=tuple(_kept(vm, why) for vm, why in found.kept),
         notes=_notes(goal, seen, found),
@@ -85,7 +85,7 @@ def _why_new(found: Sorted, slot: int) -> str:
     return f"takes over from {', '.join(before)}" if before else f"slot {slot} is empty"
 
 
-def _old(goal: Goal, vm: SeenVm, why: str, *, is_resumed: bool) -> OldVm:
+def _old(goal: Goal, vm: SeenVm, why: str, *, is_resumed: bool = False) -> OldVm:
     return OldVm(
         name=vm.name,
         fqdn=vm.fqdn,

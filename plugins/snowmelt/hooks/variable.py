@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from airflow.sdk import Variable
 from airflow.sdk.exceptions import AirflowRuntimeError
 from pydantic import TypeAdapter, ValidationError
 
@@ -29,8 +30,6 @@ class JsonVariable(Generic[T]):
         Airflow's own reader of JSON takes broken JSON for a Variable that is not there, and so it
         does with an API server that is away: what was known would be written over.
         """
-        from airflow.sdk import Variable
-
         text = Variable.get(self.name, default=None)
         if text is None:
             self._must_be_unknown()
@@ -42,20 +41,14 @@ class JsonVariable(Generic[T]):
 
     def write(self, value: T) -> None:
         """Keep this in place of what was kept."""
-        from airflow.sdk import Variable
-
         text = TypeAdapter(self.shape).dump_json(value, indent=2).decode()
         Variable.set(self.name, text, description=self.description)
 
     def forget(self) -> None:
         """Keep nothing."""
-        from airflow.sdk import Variable
-
         Variable.delete(self.name)
 
     def _must_be_unknown(self) -> None:
-        from airflow.sdk import Variable
-
         try:
             known = self.name in list(Variable.keys(prefix=self.name))
         except AirflowRuntimeError as error:

@@ -86,15 +86,15 @@ def _vms(
     unseen: dict[str, str] = {}
     users = users_of("opennebula", services.values())
     for cloud in sorted({*users, *clouds}):
+        mine = users.get(cloud, ())
         try:
             vms = _by_service(cloud)
         except SnowmeltError as error:
             if patient and not isinstance(error, Refused):
                 raise
             why = f"its VMs could not be looked at: {error}"
-            unseen |= {service.name: why for service in users.get(cloud, ())}
+            unseen |= {service.name: why for service in mine}
         else:
-            mine = users.get(cloud, ())
             seen |= {each.name: see(each, Facts(vms=vms[each.name])).vms for each in mine}
             unseen |= {name: _NO_FILE for name in lost if _claimed(name, vms[name])}
     return seen, unseen
