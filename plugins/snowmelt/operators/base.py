@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 
 from include.verdict import Verdict, pending
 from snowmelt.errors import Refused, SnowmeltError
-from snowmelt.triggers.base import WaitTrigger
+from snowmelt.triggers.base import PauseTrigger, WaitTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 GRACE_S = 120
 # how long a wait that is mostly short stays in its worker
 BRIEF_S = 3.0
+# a heartbeat of Airflow's (5 s by default), by which a step hears that it was given up, and its end
+LATE = timedelta(seconds=10)
 
 
 class WaitOperator(BaseOperator):
@@ -60,6 +62,10 @@ class WaitOperator(BaseOperator):
             left = max(0.0, trigger.deadline - time.time()) + GRACE_S
             self.defer(trigger=trigger, method_name=then, timeout=timedelta(seconds=left))
         return getattr(self, then)(context, verdict.to_event())
+
+    def wait_for_late_steps(self, context: Context, then: str) -> Any:
+        """Go on in *then* when no step acts any more that somebody has marked as failed."""
+        return self.wait(context, PauseTrigger(deadline=deadline(LATE), interval=0.5), then)
 
     def _in_place(self, trigger: WaitTrigger, first_s: float | None) -> Verdict:
         if not self.deferrable:

@@ -25,8 +25,8 @@ from snowmelt.hooks.good_releases import GoodReleasesHook
 from snowmelt.links import RolloutLink
 from snowmelt.look import look
 from snowmelt.operators.base import WaitOperator, deadline
+from snowmelt.triggers.base import PauseTrigger
 from snowmelt.triggers.dag_runs import RolloutTrigger
-from snowmelt.triggers.traffic import PauseTrigger
 from snowmelt.why import WHY
 
 if TYPE_CHECKING:

@@ -134,18 +134,32 @@ class CleanImages(ImageOperator):
 
 
 class UndoRefresh(ImageOperator):
-    """After a failure: templates point where they did, and the new image goes."""
+    """After a failure: templates point where they did, and the new image goes.
+
+    Templates at once. The image when no step acts any more: one that somebody has marked as failed
+    works on until it hears of it, and might point a template at an image that has gone.
+    """
 
     def execute(self, context: Context) -> Any:
         if not self.refresh or not failed_before(self, context):
             raise AirflowSkipException("nothing failed")
+        self._undo_templates()
+        return self.wait_for_late_steps(context, then="remove_made")
+
+    def remove_made(self, context: Context, event: dict[str, Any]) -> Any:
+        """Look again, then remove the image and wait for its end."""
+        made = self._undo_templates()
+        for image in made:
+            self._remove_unused(image)
+        return self.wait_until_gone(context, made)
+
+    def _undo_templates(self) -> Sequence[CloudImage]:
+        """Let them point where they did; returns the images that this run has made."""
         images = self.cloud.images()
         made = made_for(self.decided.image, images, self.cloud.user)
         if not self._is_anothers(images, made):
             self._point_back(images)
-        for image in made:
-            self._remove_unused(image)
-        self.wait_until_gone(context, made)
+        return made
 
     def _is_anothers(self, images: Sequence[CloudImage], made: Sequence[CloudImage]) -> bool:
         """Say whether the image of that name is another run's, and so are those who point at it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -25,13 +24,10 @@ from snowmelt.hooks.balancer import balancer_for
 from snowmelt.look import look_at_pool, look_for_way_back
 from snowmelt.operators.base import deadline
 from snowmelt.operators.sweep import Sweep
-from snowmelt.triggers.traffic import AllDrainedTrigger, MayDrainTrigger, PauseTrigger
+from snowmelt.triggers.traffic import AllDrainedTrigger, MayDrainTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-# a heartbeat of Airflow's (5 s by default), by which a step hears that it was given up, and its end
-LATE = timedelta(seconds=10)
 
 
 class RollBack(Sweep):
@@ -64,8 +60,7 @@ class RollBack(Sweep):
                 self._go(way_back(self.service, self.plan, seen))
             raise Refused(str(error)) from error
         self._go(moves)
-        heard = PauseTrigger(deadline=deadline(LATE), interval=0.5)
-        return self.wait(context, heard, then="go_back")
+        return self.wait_for_late_steps(context, then="go_back")
 
     def go_back(self, context: Context, event: dict[str, Any]) -> Any:
         """Look again, as a late step may have drained an old VM; then wait for the old ones."""

@@ -15,8 +15,8 @@ from snowmelt.hooks.balancer import balancer_for
 from snowmelt.identity import forget
 from snowmelt.operators.base import deadline
 from snowmelt.operators.step import RolloutOperator, as_list, as_pairs
+from snowmelt.triggers.base import PauseTrigger
 from snowmelt.triggers.cloud import AllVmsGoneTrigger
-from snowmelt.triggers.traffic import PauseTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

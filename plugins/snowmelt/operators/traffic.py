@@ -14,7 +14,8 @@ from snowmelt.hooks.balancer import Balancer, balancer_for
 from snowmelt.look import look_at_one, look_at_pool, look_at_traffic
 from snowmelt.operators.base import BRIEF_S, deadline
 from snowmelt.operators.step import NewVmOperator, StepOperator
-from snowmelt.triggers.traffic import DrainedTrigger, MayDrainTrigger, PauseTrigger, ServingTrigger
+from snowmelt.triggers.base import PauseTrigger
+from snowmelt.triggers.traffic import DrainedTrigger, MayDrainTrigger, ServingTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

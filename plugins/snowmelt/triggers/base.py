@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from include.verdict import Verdict, failed, pending
+from include.verdict import Verdict, done, failed, pending
 from snowmelt.errors import Refused, SnowmeltError
 
 # Airflow 3.3.2 hears of the end of the process that handed over when its scheduler comes round to
@@ -81,3 +81,15 @@ class WaitTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         yield TriggerEvent((await self.decided()).to_event())
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class PauseTrigger(WaitTrigger):
+    """Wait for *deadline*, for a thing that is ready in a moment but cannot be asked for."""
+
+    async def check(self) -> Verdict:
+        left = self.deadline - time.time()
+        return done("go on") if left <= 0 else pending(f"a pause of {left:.1f} s")
+
+    def expired(self, last: Verdict) -> Verdict:
+        return done("go on")

@@ -118,18 +118,6 @@ class AllDrainedTrigger(_DrainTrigger):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class PauseTrigger(WaitTrigger):
-    """Wait for *deadline*, for a thing that is ready in a moment but cannot be asked for."""
-
-    async def check(self) -> Verdict:
-        left = self.deadline - time.time()
-        return done("go on") if left <= 0 else pending(f"a pause of {left:.1f} s")
-
-    def expired(self, last: Verdict) -> Verdict:
-        return done("go on")
-
-
-@dataclass(kw_only=True, eq=False, repr=False)
 class MayDrainTrigger(_BalancerTrigger):
     """Wait until the service can do without an old VM: one look for all VMs of the service.
 

@@ -17,6 +17,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from include.catalogue import Service
 from include.facts import VmSpec
 from include.planner import Wanted, parse_name, plan_rollout
+from include.verdict import done
 from snowmelt.look import look_around
 from snowmelt.operators.base import WaitOperator
 from snowmelt.operators.roll_back import RollBack
@@ -190,10 +191,14 @@ def roll_back(rollout: dict[str, Any], deferrable: bool = True) -> Make:
     return make
 
 
-def killed_while_waiting(make: Make, with_context: Any = None) -> None:
-    """Run a task up to its first wait, and lose it there."""
+def killed_while_waiting(make: Make, with_context: Any = None, after: str = "") -> None:
+    """Run a task up to its first wait, or to the one in the method *after*, and lose it there."""
+    ctx = with_context or context()
     try:
-        make().execute(with_context or context())
+        if not after:
+            make().execute(ctx)
+        else:
+            getattr(make(), after)(ctx, done("").to_event())
     except TaskDeferred:
         return
     raise AssertionError("it does not wait")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 
 from snowmelt.errors import Busy, Conflict, NotAllowed, Refused, SnowmeltError, Unreachable
+from snowmelt.operators.base import LATE
 from snowmelt.operators.image import (
     CleanImages,
     ImportImage,
@@ -356,10 +358,40 @@ def test_undoing_twice_changes_nothing(world: FakeWorld) -> None:
     assert world.everything() == before
 
 
+def comes_late(refresh: dict[str, Any]) -> None:
+    run(bring_in(refresh))
+
+
+def points_late(refresh: dict[str, Any]) -> None:
+    run(bring_in(refresh))
+    point(refresh)
+
+
+@pytest.mark.parametrize("late", [comes_late, points_late])
+def test_what_a_step_does_that_has_not_heard_of_its_end_is_undone_too(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch, late: Callable[[dict[str, Any]], None]
+) -> None:
+    """Airflow lets a task that somebody marked as failed act until its next heartbeat."""
+    before, began, waited = world.templates[0].disks, world.clock.now, list[float]()
+    refresh, as_it_is = planned(), UndoRefresh.remove_made
+
+    def after_it(self: UndoRefresh, context: Any, event: dict[str, Any]) -> Any:
+        waited.append(world.clock.now - began)
+        late(refresh)
+        return as_it_is(self, context, event)
+
+    monkeypatch.setattr(UndoRefresh, "remove_made", after_it)
+    undo(refresh, **FAILED)
+
+    assert waited[0] >= LATE.total_seconds()
+    assert names(world) == ["debian-12", "data"]
+    assert world.templates[0].disks == before
+
+
 def test_a_crash_while_the_image_is_being_removed_waits_for_it_again(world: FakeWorld) -> None:
     refresh, failed = planned(), context(Ti(states=FAILED))
     run(bring_in(refresh))
-    killed_while_waiting(undoing(refresh), failed)
+    killed_while_waiting(undoing(refresh), failed, "remove_made")
     assert world.images[2].state == "deleting"
     run(undoing(refresh), failed)
 

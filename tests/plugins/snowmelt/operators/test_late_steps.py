@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from snowmelt.operators.roll_back import LATE, RollBack
-from snowmelt.triggers.traffic import PauseTrigger
+from snowmelt.operators.base import LATE
+from snowmelt.operators.roll_back import RollBack
+from snowmelt.triggers.base import PauseTrigger
 from tests.plugins.snowmelt.kit import (
     NEW,
     OLD,

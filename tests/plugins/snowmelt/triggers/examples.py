@@ -8,7 +8,7 @@ from typing import Any
 
 from include.fleet import RotationPlan, Turn
 from include.planner import NewVm, Pair, Plan
-from snowmelt.triggers.base import WaitTrigger
+from snowmelt.triggers.base import PauseTrigger, WaitTrigger
 from snowmelt.triggers.cloud import AllVmsGoneTrigger, VmGoneTrigger, VmRunningTrigger
 from snowmelt.triggers.dag_runs import RolloutTrigger
 from snowmelt.triggers.fleet import RotationTrigger
@@ -19,7 +19,6 @@ from snowmelt.triggers.traffic import (
     AllDrainedTrigger,
     DrainedTrigger,
     MayDrainTrigger,
-    PauseTrigger,
     ServingTrigger,
     WatchTrigger,
 )

@@ -12,9 +12,8 @@ from airflow.models.trigger import Trigger
 from airflow.sdk._shared.module_loading import import_string
 
 from snowmelt.errors import Missing, Unreachable
-from snowmelt.triggers.base import WaitTrigger
+from snowmelt.triggers.base import PauseTrigger, WaitTrigger
 from snowmelt.triggers.cloud import VmRunningTrigger
-from snowmelt.triggers.traffic import PauseTrigger
 from tests.plugins.snowmelt.fake_machines import FakeOpenNebula
 from tests.plugins.snowmelt.kit import OLD, serving, two_old
 from tests.plugins.snowmelt.triggers.examples import NAME, examples

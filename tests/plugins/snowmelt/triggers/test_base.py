@@ -14,7 +14,7 @@ import pytest
 from include.verdict import Verdict, done, failed, pending
 from snowmelt.errors import Missing, Unreachable
 from snowmelt.triggers import base
-from snowmelt.triggers.base import WaitTrigger
+from snowmelt.triggers.base import PauseTrigger, WaitTrigger
 
 
 @pytest.fixture(autouse=True)
@@ -135,3 +135,11 @@ def test_fields_are_the_parameters() -> None:
 
     assert path.endswith(".Scripted")
     assert kwargs == {"deadline": 7.5, "interval": 3.0}
+
+
+async def test_a_pause_ends_at_its_time_and_is_never_a_failure() -> None:
+    began = time.time()
+    verdict = await PauseTrigger(deadline=began + 0.05, interval=0.01).wait()
+
+    assert verdict.status == "done"
+    assert time.time() >= began + 0.05

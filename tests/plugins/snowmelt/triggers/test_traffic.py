@@ -16,7 +16,6 @@ from snowmelt.triggers.traffic import (
     AllDrainedTrigger,
     DrainedTrigger,
     MayDrainTrigger,
-    PauseTrigger,
     ServingTrigger,
     WatchTrigger,
 )
@@ -118,14 +117,6 @@ async def test_a_member_that_is_checked_begins_to_serve(world: FakeWorld) -> Non
     trigger = ServingTrigger(conn_id="c", pool="shop", name=NAME, deadline=world.clock.now + 60)
 
     assert (await trigger.wait()).detail == f"{NAME} serves in pool shop"
-
-
-async def test_a_pause_ends_at_its_time_and_is_never_a_failure(world: FakeWorld) -> None:
-    began = world.clock.now
-    verdict = await PauseTrigger(deadline=began + 3, interval=0.5).wait()
-
-    assert verdict.status == "done"
-    assert 3 <= world.clock.now - began < 4
 
 
 async def test_an_old_vm_may_drain_when_the_new_ones_have_settled(world: FakeWorld) -> None:
