@@ -1,149 +1,26 @@
-"""Airflow as anybody with a password sees it: the REST API, version 2."""
+"""Airflow as anybody with a password sees it: what the REST API can do, by its verbs."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
+from lab.airflow.api import Api
+from lab.airflow.rows import Task, log_line, task_of
 from lab.airflow.wait import until
 
 ENDED = frozenset({"success", "failed"})
-PAGE = 100  # the API gives at most this many rows at once
-API_AWAY_S = 60.0  # a restarted api-server is back after about 15 s
-ANSWER_S = 90.0  # an answer takes milliseconds, on a starved machine half a minute
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
-    """One task instance. `vm` is its rendered map index: the VM's name in a mapped group."""
-
-    id: str  # the uuid that Airflow shows in the title of the task's process
-    task_id: str
-    map_index: int
-    vm: str
-    state: str | None
-    try_number: int
-    started: datetime | None
-    ended: datetime | None
-    queued: datetime | None
-
-    @property
-    def step(self) -> str:
-        """The task's name without its groups."""
-        return self.task_id.rpartition(".")[2]
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def task_of(row: Mapping[str, Any]) -> Task:
-    """Return the task instance in *row* of the API."""
-    vm = row.get("rendered_map_index")
-    return Task(
-        id=row["id"],
-        task_id=row["task_id"],
-        map_index=row["map_index"],
-        vm=vm if vm and row["map_index"] >= 0 and vm != str(row["map_index"]) else "",
-        state=row["state"],
-        try_number=row["try_number"],
-        started=_moment(row["start_date"]),
-        ended=_moment(row["end_date"]),
-        queued=_moment(row["queued_when"]),
-    )
-
-
-class Airflow:
-    """A client that logs in by itself. Reads survive a restart of the api-server."""
-
-    def __init__(self, url: str, user: str, password: str) -> None:
-        self.url = url
-        self.user = user
-        self._password = password
-        self._http = httpx.Client(base_url=url, timeout=ANSWER_S, trust_env=False)
-
-    def __enter__(self) -> Airflow:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._http.close()
+class Airflow(Api):
+    """The verbs of the REST API that the lab, its demo and its tests need."""
 
     def health(self) -> dict[str, Any]:
         """Return the state of each of Airflow's parts; needs no login."""
-        answer = self._http.get("/api/v2/monitor/health", timeout=5)
+        answer = self.http.get("/api/v2/monitor/health", timeout=5)
         answer.raise_for_status()
         parts: dict[str, Any] = answer.json()
         return parts
-
-    def log_in(self) -> None:
-        """Get a token, which is valid for a day.
-
-        Raises:
-            httpx.HTTPStatusError: the password is wrong (401).
-        """
-        answer = self._http.post(
-            "/auth/token", json={"username": self.user, "password": self._password}
-        )
-        answer.raise_for_status()
-        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-
-    def get(self, path: str, **params: Any) -> Any:
-        """Return what the API says at *path* (below /api/v2), tried again while it is away."""
-        deadline = time.monotonic() + API_AWAY_S
-        while True:
-            try:
-                return self.send("GET", path, params=params)
-            except httpx.TransportError:
-                if time.monotonic() > deadline:
-                    raise
-            time.sleep(0.5)
-
-    def send(self, method: str, path: str, **options: Any) -> Any:
-        """Send one request and return the answer's JSON, None when it is empty.
-
-        Raises:
-            httpx.HTTPStatusError: any answer but 2xx; its text is added as a note.
-        """
-        if "Authorization" not in self._http.headers:
-            self.log_in()
-        answer = self._http.request(method, f"/api/v2{path}", **options)
-        if answer.status_code == 401:
-            self.log_in()
-            answer = self._http.request(method, f"/api/v2{path}", **options)
-        try:
-            answer.raise_for_status()
-        except httpx.HTTPStatusError as error:
-            error.add_note(answer.text[:2000])
-            raise
-        return answer.json() if answer.content else None
-
-    def pages(self, path: str, rows: str, **params: Any) -> Iterator[dict[str, Any]]:
-        """Yield all rows of a list, page by page."""
-        seen = 0
-        while True:
-            page = self.get(path, limit=PAGE, offset=seen, **params)
-            yield from page[rows]
-            seen += len(page[rows])
-            if not page[rows] or seen >= page["total_entries"]:
-                return
-
-    def exists(self, path: str) -> bool:
-        """Return whether there is something at *path*."""
-        try:
-            self.get(path)
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code == 404:
-                return False
-            raise
-        return True
 
     def ensure_connection(self, body: Mapping[str, Any]) -> None:
         """Make or renew one Connection."""
@@ -245,12 +122,3 @@ class Airflow:
         """Return what a task has left under *key*."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/xcomEntries/{key}"
         return self.get(path, map_index=task.map_index, deserialize="true")["value"]
-
-
-def log_line(entry: str | Mapping[str, Any]) -> str:
-    """Return one entry of a task's log as text, with the error that belongs to it."""
-    if isinstance(entry, str):
-        return entry
-    details = entry.get("error_detail") or ()
-    errors = [f"{part.get('exc_type')}: {part.get('exc_value')}" for part in details]
-    return " ".join([str(entry.get("event", "")), *errors]).strip()

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from lab.airflow.client import ENDED, Airflow, Task
+from lab.airflow.client import ENDED, Airflow
+from lab.airflow.rows import Task
 
 QUEUED_S = 5.0  # a run that has the service to itself starts within a second
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from lab.airflow.client import Task
+from lab.airflow.rows import Task
 
 ENOUGH_REQUESTS = 10_000
 LIMIT_S = 600.0

@@ -18,7 +18,8 @@ import yaml
 
 from lab.airflow import faults
 from lab.airflow.beside import Beside
-from lab.airflow.client import ENDED, Airflow, Task
+from lab.airflow.client import ENDED, Airflow
+from lab.airflow.rows import Task
 from lab.airflow.wait import until
 from lab.demo import world as worlds
 from lab.load.process import Load, clicking

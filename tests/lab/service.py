@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from lab.airflow.beside import Beside
-from lab.airflow.client import ENDED, Airflow, Task
+from lab.airflow.client import ENDED, Airflow
+from lab.airflow.rows import Task
 from lab.demo import probes
 from lab.demo import world as worlds
 from lab.demo.follow import reasons

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from lab.airflow.client import Task
+from lab.airflow.rows import Task
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from lab.airflow import connections
-from lab.airflow.client import Airflow, log_line, task_of
+from lab.airflow.client import Airflow
+from lab.airflow.rows import log_line, task_of
 
 ROW = {
     "id": "0195-uuid", "task_id": "vm.create_vm", "map_index": 0, "state": "running",
@@ -33,7 +34,7 @@ def client(handler: Handler) -> tuple[Airflow, list[str]]:
         return handler(request)
 
     airflow = Airflow("http://127.0.0.1:1", "admin", "pw")
-    airflow._http = httpx.Client(
+    airflow.http = httpx.Client(
         base_url="http://127.0.0.1:1", transport=httpx.MockTransport(answer)
     )
     return airflow, seen
@@ -62,7 +63,7 @@ def test_an_expired_token_is_renewed() -> None:
 
 
 def test_a_read_outlives_a_restart_of_the_api_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.airflow.client.time.sleep", lambda _: None)
+    monkeypatch.setattr("lab.airflow.api.time.sleep", lambda _: None)
     away = iter([True, True, False])
 
     def answer(request: httpx.Request) -> httpx.Response:

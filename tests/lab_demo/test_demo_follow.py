@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.airflow.client import Task
+from lab.airflow.rows import Task
 from lab.demo.__main__ import params
 from lab.demo.follow import Follower
 from tests.lab_demo.tasks import task
