@@ -23,17 +23,22 @@ from include.catalogue.types import (
 )
 
 
-class OpenNebula(Part):
-    """What the VMs are made of."""
+class Size(Part):
+    """How big a VM is."""
 
-    template: Sentence
-    """VM template, by name: ids differ from cloud to cloud."""
     cpu: Annotated[float, Field(gt=0)]
     """Share of a physical core that the scheduler counts: 0.5 is half of one."""
     vcpu: Annotated[int, Field(ge=1)]
     """Cores that the VM sees."""
     memory_mb: Annotated[int, Field(ge=16)]
     """Memory of the VM, in MB."""
+
+
+class OpenNebula(Size):
+    """What the VMs are made of."""
+
+    template: Sentence
+    """VM template, by name: ids differ from cloud to cloud."""
     networks: tuple[Sentence, ...] = ()
     """Networks, by name; DNS gets the address in the first. Left out: those of the template."""
     boot_deadline: Duration = timedelta(minutes=10)

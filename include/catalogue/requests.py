@@ -9,30 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from include.catalogue.loader import CatalogueError, Problem, catalogue_folder, mistakes, parse
 from include.catalogue.model import Service
-from include.catalogue.types import Duration, Part, Sentence, ShortName, read_duration
+from include.catalogue.parts import Size
+from include.catalogue.types import (
+    Duration,
+    Part,
+    Sentence,
+    ShortName,
+    read_duration,
+    write_duration,
+)
 
 # OpenNebula ends the VM by itself so long after its end, in case nobody did before
 GRACE = timedelta(minutes=10)
 
 # names of the services that try an image end so: refresh_image derives them
 TRIAL = "-trial"
-
-
-class Size(Part):
-    """How big a VM is."""
-
-    cpu: Annotated[float, Field(gt=0)]
-    """Share of a physical core that the scheduler counts: 0.5 is half of one."""
-    vcpu: Annotated[int, Field(ge=1)]
-    """Cores that the VM sees."""
-    memory_mb: Annotated[int, Field(ge=16)]
-    """Memory of the VM, in MB."""
 
 
 class Notifier(Part):
@@ -139,7 +136,8 @@ def end_of(policy: RequestPolicy, lifetime: str | None, now: datetime) -> dateti
     """Return when what is asked for now ends; ValueError where it may not last so long."""
     asked = read_duration(lifetime) if lifetime else policy.lifetime
     if not timedelta(0) < asked <= policy.longest:
-        raise ValueError(f"a lifetime of {lifetime}: it may be {policy.longest.days} days at most")
+        longest = write_duration(policy.longest)
+        raise ValueError(f"a lifetime of {lifetime}: it may be {longest} at most")
     return (now + asked).replace(microsecond=0)
 
 

@@ -55,7 +55,12 @@ class _ForEditors(GenerateJsonSchema):
 
 
 def _told(kind: type[Part]) -> dict[str, str]:
-    """Return what stands below the fields of a model."""
+    """Return what stands below the fields of a model, its own and those that it inherits."""
+    models = (each for each in reversed(kind.__mro__) if issubclass(each, Part))
+    return {field: text for model in models for field, text in _own(model).items()}
+
+
+def _own(kind: type[Part]) -> dict[str, str]:
     (found,) = ast.parse(inspect.getsource(kind)).body
     return {
         field.target.id: " ".join(str(text.value.value).split())

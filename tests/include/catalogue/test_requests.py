@@ -70,6 +70,13 @@ def test_a_lifetime_beyond_the_limit_is_refused(lifetime: str) -> None:
         end_of(POLICY, lifetime, NOW)
 
 
+def test_a_limit_below_a_day_is_told_as_it_is_written() -> None:
+    short = RequestPolicy.model_validate({"lifetime": "2h", "longest": "12h"})
+
+    with pytest.raises(ValueError, match="a lifetime of 1d: it may be 12h at most"):
+        end_of(short, "1d", NOW)
+
+
 def test_without_a_lifetime_it_is_that_of_the_policy() -> None:
     assert end_of(POLICY, None, NOW) == NOW + timedelta(days=7)
 

@@ -78,7 +78,7 @@ def test_a_name_that_is_taken_is_refused_and_starts_nothing(world: FakeWorld) ->
 
 
 def test_a_lifetime_beyond_the_limit_leaves_nothing_behind(world: FakeWorld) -> None:
-    with pytest.raises(Refused, match="30 days at most"):
+    with pytest.raises(Refused, match="30d at most"):
         request(lifetime="31d")
 
     assert not service_names()
