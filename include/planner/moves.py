@@ -72,12 +72,12 @@ def _beginning(plan: Plan) -> Iterator[Move]:
 def _coming(plan: Plan) -> Iterator[Move]:
     canaries = tuple(vm.name for vm in plan.new if vm.canary)
     others = tuple(vm.name for vm in plan.new if not vm.canary)
+    if plan.new:
+        yield Create((*canaries, *others), f"{len(plan.new)} new for {plan.replicas} replicas")
     if canaries:
-        yield Create(canaries, "the canary goes first")
-        yield Join(canaries, "in DNS, enrolled and monitored")
-        yield Watch(canaries, "the others follow when the canary stays healthy")
+        yield Join(canaries, "the canary goes first")
+        yield Watch(canaries, "the others join when the canary stays healthy")
     if others:
-        yield Create(others, f"{len(plan.new)} new VMs for {plan.replicas} replicas")
         yield Join(others, "in DNS, enrolled and monitored")
 
 

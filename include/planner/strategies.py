@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from include.catalogue.model import Service
 from include.planner.condition import ceiling, existing
 from include.planner.guards import may_create, may_drain, may_join, may_retire
-from include.planner.model import OldVm, Pair, Plan, Seen, SeenVm
+from include.planner.model import NewVm, OldVm, Pair, Plan, Seen, SeenVm
 from include.planner.moves import Create, Drain, Join, Move, Retire
 from include.planner.window import may_begin
 
@@ -21,7 +21,7 @@ Strategy = Callable[[Service, Plan, Seen, frozenset[Gate]], tuple[Move, ...]]
 def blue_green(
     service: Service, plan: Plan, seen: Seen, passed: frozenset[Gate]
 ) -> tuple[Move, ...]:
-    """All new VMs join (canary first), then all old ones drain, then they retire.
+    """All new VMs come and join (canary first), then all old ones drain, then they retire.
 
     Parameters of every strategy: *plan* as `plan_rollout` made it, *seen* as the world is now,
     *passed* the gates that are behind us. Two calls on the same world give the same moves.
@@ -30,8 +30,8 @@ def blue_green(
         return ()
     return (
         *_retire_leftovers(service, plan, seen),
-        *_create(service, plan, seen, passed),
-        *_join(service, plan, seen),
+        *_create(service, plan, seen),
+        *_join(service, plan, seen, _let_in(plan, passed)),
         *_drain(service, plan, seen),
         *_retire_old(service, plan, seen, passed),
     )
@@ -48,7 +48,7 @@ def rolling(service: Service, plan: Plan, seen: Seen, passed: frozenset[Gate]) -
     replaced = (move for pair in plan.pairs for move in _replace(service, plan, seen, passed, pair))
     return (
         *_retire_leftovers(service, plan, seen),
-        *_join(service, plan, seen),
+        *_join(service, plan, seen, plan.new),
         *replaced,
     )
 
@@ -90,20 +90,25 @@ def _retire_leftovers(service: Service, plan: Plan, seen: Seen) -> Iterator[Move
             yield Retire((left.name,), left.reason)
 
 
-def _create(service: Service, plan: Plan, seen: Seen, passed: frozenset[Gate]) -> Iterator[Move]:
-    held_back = any(vm.canary for vm in plan.new) and "canary" not in passed
-    due = [vm for vm in plan.new if vm.canary or not held_back]
+def _create(service: Service, plan: Plan, seen: Seen) -> Iterator[Move]:
     there, limit = existing(seen), ceiling(service, plan)
-    names = tuple(vm.name for vm in due if seen.get(vm.name) is None)[: max(0, limit - there)]
+    # the canary is the first of the new ones, so it is not the one for which there is no room
+    missing = [vm.name for vm in plan.new if seen.get(vm.name) is None]
+    names = tuple(missing[: max(0, limit - there)])
     if names:
-        first = "canary: " if held_back else ""
-        yield Create(names, f"{first}{there} VMs + {len(names)} ≤ {limit} allowed")
+        yield Create(names, f"{there} VMs + {len(names)} ≤ {limit} allowed")
 
 
-def _join(service: Service, plan: Plan, seen: Seen) -> Iterator[Move]:
+def _let_in(plan: Plan, passed: frozenset[Gate]) -> tuple[NewVm, ...]:
+    """Return the new VMs whose turn to join it is; until then they harm nobody outside the pool."""
+    held_back = any(vm.canary for vm in plan.new) and "canary" not in passed
+    return tuple(vm for vm in plan.new if vm.canary or not held_back)
+
+
+def _join(service: Service, plan: Plan, seen: Seen, due: Iterable[NewVm]) -> Iterator[Move]:
     if service.balancer is None:
         return
-    outside = [vm.name for vm in plan.new if _is_outside(seen.get(vm.name))]
+    outside = [vm.name for vm in due if _is_outside(seen.get(vm.name))]
     ready = [name for name in outside if may_join(service, plan, seen, name).status == "done"]
     if ready:
         yield Join(tuple(ready), "in DNS, enrolled and monitored")

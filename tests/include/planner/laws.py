@@ -23,6 +23,7 @@ class Laws:
         """Check all laws after one act of the rollout."""
         self._enough_members_serve(run)
         self._no_member_is_cut_off(run)
+        self._the_canary_joins_first(run)
         self.after_tick(run)
 
     def after_tick(self, run: Run) -> None:
@@ -35,6 +36,7 @@ class Laws:
 
     def _look(self, world: World) -> None:
         self._members = dict(world.members)
+        self._let_in = _let_in(world)
         self._serving = _serving(world)
 
     def _enough_members_serve(self, run: Run) -> None:
@@ -51,6 +53,14 @@ class Laws:
             assert not gone.sessions or _waited_long_enough(run, gone), _story(run)
         for vm in run.world.vms.values():
             assert vm.phase != "stopping" or vm.name not in run.world.members, _story(run)
+
+    def _the_canary_joins_first(self, run: Run) -> None:
+        """Who an earlier attempt let in may stay in; rolling holds back the making instead."""
+        if run.plan.pairs or "canary" in run.passed or not any(vm.canary for vm in run.plan.new):
+            return
+        others = {vm.name for vm in run.plan.new if not vm.canary}
+        early = others & (_let_in(run.world) - self._let_in)
+        assert not early, f"{early} joined before the canary was watched:\n{_story(run)}"
 
     def _room_is_kept(self, run: Run) -> None:
         allowed = max(self._at_start, _allowed(run))
@@ -107,6 +117,11 @@ def _no_name_is_on_two_vms(world: World) -> None:
 def _serving(world: World) -> int:
     up = {name for name, member in world.members.items() if member.state == "up"}
     return sum(vm.phase == "running" and vm.name in up for vm in world.vms.values())
+
+
+def _let_in(world: World) -> set[str]:
+    """Return the members that may get new sessions, now or when their check passes again."""
+    return world.members.keys() - world.drained
 
 
 def _waited_long_enough(run: Run, gone: Member) -> bool:

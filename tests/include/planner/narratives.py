@@ -62,7 +62,7 @@ def retire_the_service() -> str:
 
 
 def release_that_never_gets_healthy() -> str:
-    """1.2 does not answer its health check: the canary never joins and goes again."""
+    """1.2 does not answer its health check: no new VM joins, and both go again."""
     return _tell(_run(Wanted(release="1.2")))
 
 

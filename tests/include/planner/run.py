@@ -28,7 +28,7 @@ from include.verdict import Verdict, done
 from include.waits import drained_verdict
 from tests.include.planner.world import TICK_S, World
 
-# Room for leftovers to go, two times boot and enrol, and the watch of the canary (16 ticks).
+# Room for leftovers to go, boot and enrol, the watch of the canary, the others' join (11 ticks).
 PATIENCE_TICKS = 25
 
 

@@ -19,8 +19,7 @@ def test_the_moves_of_a_release_come_in_the_order_that_is_safe() -> None:
     plan = planned(shop(), seen(vm(0), vm(1)), release="1.1")
 
     assert [move.verb for move in plan.moves] == [
-        *("create", "join", "watch"),
-        *("create", "join"),
+        *("create", "join", "watch", "join"),
         *("drain", "watch"),
         *("retire", "retire"),
     ]

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import pytest
 
-from include.planner import PlanError, Wanted
+from include.catalogue import Service
+from include.planner import STRATEGIES, Gate, Move, Plan, PlanError, Seen, Wanted, blue_green
 from tests.include.planner.laws import Laws, at_the_end
 from tests.include.planner.rolling_run import start
 from tests.include.planner.run import Run
@@ -128,6 +129,21 @@ def test_the_laws_hold_and_it_settles_whatever_fails(strategy: str, block: int) 
         assert len(names) == 2, seed
         assert world.traces() == names, seed
         assert {member.state for member in world.members.values()} == {"up"}, seed
+
+
+def test_a_law_sees_who_joins_before_the_canary_was_watched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A law that no mistake can break would prove nothing."""
+
+    def hasty(
+        service: Service, plan: Plan, seen: Seen, passed: frozenset[Gate]
+    ) -> tuple[Move, ...]:
+        return blue_green(service, plan, seen, passed | {"canary"})
+
+    monkeypatch.setitem(STRATEGIES, "blue_green", hasty)
+    with pytest.raises(AssertionError, match="joined before the canary was watched"):
+        simulate(0)
 
 
 def test_a_seed_repeats_itself() -> None:

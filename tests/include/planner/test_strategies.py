@@ -15,16 +15,40 @@ def test_the_catalogue_offers_exactly_the_strategies_that_exist() -> None:
     assert set(get_args(Service.model_fields["strategy"].annotation)) == set(STRATEGIES)
 
 
-def test_the_others_wait_for_the_canary() -> None:
-    """Only the canary is made before its gate is passed."""
+def test_all_new_vms_are_made_at_once() -> None:
+    """As it is wired: the others need not boot after the watch of the canary."""
     look = seen(vm(0), vm(1))
     plan = planned(shop(), look, release="1.1")
 
-    (first,) = blue_green(shop(), plan, look, frozenset())
-    (all_of_them,) = blue_green(shop(), plan, look, frozenset({"canary"}))
+    (create,) = blue_green(shop(), plan, look, frozenset())
 
-    assert str(first) == f"create shop-{NEW}-0: canary: 2 VMs + 1 ≤ 4 allowed"
-    assert all_of_them.vms == (f"shop-{NEW}-0", f"shop-{NEW}-1")
+    assert str(create) == f"create shop-{NEW}-0, shop-{NEW}-1: 2 VMs + 2 ≤ 4 allowed"
+
+
+def test_where_there_is_room_for_one_it_is_the_canary() -> None:
+    """A VM that came since the plan takes up room; the other follows when that one has gone."""
+    plan = planned(shop(), seen(vm(0), vm(1)), release="1.1")
+    crowded = seen(vm(0), vm(1), vm(2))
+    full = seen(*crowded.vms, vm(0, NEW, member=None, in_dns=False))
+
+    (create,) = blue_green(shop(), plan, crowded, frozenset())
+
+    assert str(create) == f"create shop-{NEW}-0: 3 VMs + 1 ≤ 4 allowed"
+    assert blue_green(shop(), plan, full, frozenset()) == ()
+
+
+def test_the_others_join_after_the_watch_of_the_canary() -> None:
+    """They are ready as well, and wait outside the pool."""
+    plan = planned(shop(), seen(vm(0), vm(1)), release="1.1")
+    ready = seen(vm(0), vm(1), vm(0, NEW, member=None), vm(1, NEW, member=None))
+    joined = seen(vm(0), vm(1), vm(0, NEW), vm(1, NEW, member=None))
+
+    (first,) = blue_green(shop(), plan, ready, frozenset())
+    (second,) = blue_green(shop(), plan, joined, frozenset({"canary"}))
+
+    assert str(first) == f"join shop-{NEW}-0: in DNS, enrolled and monitored"
+    assert blue_green(shop(), plan, joined, frozenset()) == ()
+    assert str(second) == f"join shop-{NEW}-1: in DNS, enrolled and monitored"
 
 
 def test_nothing_is_retired_before_the_watch_after_the_switch() -> None:
