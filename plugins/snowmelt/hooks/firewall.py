@@ -22,7 +22,8 @@ class Firewall(ConnectedHook, ABC):
 
     Rules for every subclass:
     - All verbs are idempotent. What holds already is `UNCHANGED`; removing what is gone succeeds.
-    - An address that is in the group under another name, or under none, is a `Conflict`.
+    - An address that is in the group under no name is a `Conflict`. Under another one it is `Busy`:
+      OpenNebula gives addresses away again at once, and the entry of the VM before may go later.
     - Entries without a name of ours are never touched.
     - What was written is read back where the firewall's answer may come before its effect.
     - `error_for` is the only place that knows the firewall's codes.

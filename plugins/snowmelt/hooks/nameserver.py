@@ -30,7 +30,7 @@ from dns.rdtypes.ANY.PTR import PTR
 
 from include.facts import Address
 from include.verdict import Outcome
-from snowmelt.errors import Conflict, Missing, NotAllowed, Refused, SnowmeltError, Unreachable
+from snowmelt.errors import Busy, Conflict, Missing, NotAllowed, Refused, SnowmeltError, Unreachable
 from snowmelt.hooks.connection import TIMEOUT, ConnectedHook, tried
 
 # Whole time of one exchange; the name server answers in 14 ms.
@@ -86,14 +86,19 @@ class NameServerHook(ConnectedHook):
         """Publish a name's only address, forward and reverse.
 
         When the reverse entry fails, the forward one stays: the next try finds it and goes on.
-        `Conflict` when the name or the address belongs to something else.
+        `Conflict` when the name belongs to something else; `Busy` when the address does: OpenNebula
+        gives one away again at once, and what was known of the VM before may go a moment later.
         """
-        pointer = dns.reversename.from_address(address)
-        target = str(_absolute(fqdn))
         forward = self._ensure(_absolute(fqdn), ttl, _kind(address), address)
-        reverse = self._ensure(pointer, ttl, "PTR", target)
+        reverse = self._ensure_pointer(address, ttl, str(_absolute(fqdn)))
         changed = Outcome.CREATED in (forward, reverse)
         return Outcome.CREATED if changed else Outcome.UNCHANGED
+
+    def _ensure_pointer(self, address: str, ttl: int, target: str) -> Outcome:
+        try:
+            return self._ensure(dns.reversename.from_address(address), ttl, "PTR", target)
+        except Conflict as error:
+            raise Busy(f"{error}; where that VM has gone, `audit_fleet` removes it") from error
 
     def remove_address(self, fqdn: str, address: str | None) -> Outcome:
         """Remove a name and the pointer back to it; only what points to each other is touched.

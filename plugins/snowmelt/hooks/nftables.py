@@ -17,7 +17,7 @@ import paramiko
 
 from include.facts import Entry
 from include.verdict import Outcome
-from snowmelt.errors import Conflict, Missing, NotAllowed, Refused, SnowmeltError, Unreachable
+from snowmelt.errors import Busy, Conflict, Missing, NotAllowed, Refused, SnowmeltError, Unreachable
 from snowmelt.hooks.connection import tried
 from snowmelt.hooks.firewall import Firewall
 from snowmelt.hooks.ssh import SshAddress, private_key, public_key
@@ -95,11 +95,13 @@ class NftablesHook(Firewall):
         return Outcome.REMOVED
 
     def _is_in(self, wanted: Entry) -> bool:
-        """Say whether the entry is there; `Conflict` when its address is somebody else's."""
+        """Say whether the entry is there; `Busy` or `Conflict` when its address is another's."""
         there = [e for e in self.entries([wanted.group]) if e.address == wanted.address]
         if there and there[0] != wanted:
-            other = there[0].name or "somebody, without a comment"
-            raise Conflict(f"{wanted.address} is in set {wanted.group} for {other}")
+            told, other = f"{wanted.address} is in set {wanted.group}", there[0].name
+            if not other:
+                raise Conflict(f"{told} for somebody, without a comment")
+            raise Busy(f"{told} for {other}; where that VM has gone, `audit_fleet` removes it")
         return bool(there)
 
     def _under(self, group: str, name: str, address: str | None) -> list[str]:

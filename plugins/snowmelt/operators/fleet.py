@@ -78,7 +78,7 @@ class RotateServices(WaitOperator):
     def _tell(self, decision: Decision, before: Standings, now: Standings) -> None:
         for service in decision.failed:
             if before.get(service) != now[service]:
-                self.log.error("%s failed; its old VMs serve on", service)
+                self.log.error("%s failed: see its run, and what its roll_back says", service)
 
     def _wait(self, context: Context, budget: Budget, known: Standings) -> Any:
         self.standings = known

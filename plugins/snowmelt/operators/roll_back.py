@@ -18,7 +18,7 @@ from include.planner import (
     taken_back,
     way_back,
 )
-from snowmelt.errors import Busy, Refused, Unreachable
+from snowmelt.errors import Busy, Refused, SnowmeltError, Unreachable
 from snowmelt.failures import failed_steps, places
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.look import look_at_pool, look_for_way_back
@@ -28,6 +28,11 @@ from snowmelt.triggers.traffic import AllDrainedTrigger, MayDrainTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+
+# A system that is restarted is back within minutes, and nothing else undoes the run. So it is tried
+# for a quarter of an hour: five times after 5, 10, 20, 40 and 60 s, then every minute.
+PATIENT = 18
 
 
 class RollBack(Sweep):
@@ -49,14 +54,14 @@ class RollBack(Sweep):
         failed = self._failed(context)
         if not failed:
             raise AirflowSkipException("nothing failed")
-        seen = self._look()
+        seen = self._look_or_undrain(failed)
         try:
             self._settle_part(context)
             moves = roll_back(self.service, self.plan, seen, places(failed))
         except CannotSee as error:
             raise Unreachable(str(error)) from error
         except PlanError as error:
-            if any("leave_balancer" not in step for step in failed):  # after the switch: go on
+            if _before_the_switch(failed):
                 self._go(way_back(self.service, self.plan, seen))
             raise Refused(str(error)) from error
         self._go(moves)
@@ -76,6 +81,25 @@ class RollBack(Sweep):
             self.log.info("%s", move)
             if move.verb in ("undrain", "join"):
                 self._serve_again(move.vms)
+
+    def _look_or_undrain(self, failed: Iterable[str]) -> Seen:
+        """Look; where that fails, old VMs that are drained serve again, and the rest is for later.
+
+        The balancer alone tells: a VM leaves its pool before anything else of it is taken away, so
+        those that are in it are whole. They must not wait for an OpenNebula or a CA.
+        """
+        try:
+            return self._look()
+        except SnowmeltError:
+            if _before_the_switch(failed):
+                self._serve_again(self._drained())
+            raise
+
+    def _drained(self) -> list[str]:
+        ways_back = {vm.name for vm in self.plan.old if vm.is_way_back}
+        return [
+            m.name for m in look_at_pool(self.service) if m.name in ways_back and m.state == "drain"
+        ]
 
     def _look(self) -> Seen:
         return look_for_way_back(self.service, self.plan.scope)
@@ -172,3 +196,8 @@ class RollBack(Sweep):
     def _serving(self) -> list[str]:
         new = self.doomed()
         return [m.name for m in look_at_pool(self.service) if m.name in new and m.state == "up"]
+
+
+def _before_the_switch(failed: Iterable[str]) -> bool:
+    """Whether more failed than the leave of old VMs, after which the new ones have taken over."""
+    return any("leave_balancer" not in step for step in failed)

@@ -50,6 +50,8 @@ class FakeNameServer(Fake):
             raise Conflict(f"{fqdn} is {known[0]}, wanted {address}")
         if known and fqdn not in self.world.unpointed:
             return Outcome.UNCHANGED
+        if others := [n for n, (a, _) in self.world.names.items() if a == address and n != fqdn]:
+            raise Busy(f"{address} is {others[0]}, wanted {fqdn}")
         self.world.unpointed.discard(fqdn)
         self.world.names[fqdn] = (address, ttl)
         self.tell(f"publish {fqdn}")
@@ -193,7 +195,7 @@ class FakeFirewall(Fake):
         if known == name:
             return Outcome.UNCHANGED
         if known is not None:
-            raise Conflict(f"{address} is in set {group} for {known}")
+            raise (Busy if known else Conflict)(f"{address} is in set {group} for {known}")
         self._group(group)[address] = name
         self.tell(f"let in {name}")
         return Outcome.CREATED

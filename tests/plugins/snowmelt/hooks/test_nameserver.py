@@ -14,7 +14,7 @@ import pytest
 
 from include.facts import Address
 from include.verdict import Outcome
-from snowmelt.errors import Conflict, Missing, NotAllowed, Refused, SnowmeltError, Unreachable
+from snowmelt.errors import Busy, Conflict, Missing, NotAllowed, Refused, SnowmeltError, Unreachable
 from snowmelt.hooks.nameserver import NameServerHook
 from tests.plugins.snowmelt.hooks.conftest import Connect
 from tests.plugins.snowmelt.hooks.servers import free_port, listens, program, running
@@ -140,9 +140,21 @@ def test_an_address_of_somebody_else_is_never_overwritten(hook: NameServerHook) 
     """The pointer goes on saying the other name."""
     hook.ensure_address("other.lab.test", "198.18.0.101", 30)
 
-    with pytest.raises(Conflict, match=r"other\.lab\.test"):
+    with pytest.raises(Busy, match=r"other\.lab\.test\., wanted .* `audit_fleet` removes"):
         hook.ensure_address(NAME, "198.18.0.101", 30)
     assert hook.reverse("198.18.0.101") == ("other.lab.test",)
+
+
+def test_an_address_whose_name_before_is_gone_a_moment_later_is_taken(hook: NameServerHook) -> None:
+    """OpenNebula has given it away again before all had forgotten the VM that had it."""
+    hook.ensure_address("other.lab.test", "198.18.0.101", 30)
+    with pytest.raises(Busy):
+        hook.ensure_address(NAME, "198.18.0.101", 30)
+    hook.remove_address("other.lab.test", "198.18.0.101")
+    hook.ensure_address(NAME, "198.18.0.101", 30)
+
+    assert hook.lookup(NAME) == ("198.18.0.101",)
+    assert hook.reverse("198.18.0.101") == (NAME,)
 
 
 def test_a_name_that_is_an_alias_is_taken(hook: NameServerHook) -> None:

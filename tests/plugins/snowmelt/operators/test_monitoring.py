@@ -143,11 +143,11 @@ def test_the_answer_was_lost_after_they_were_let_in(world: FakeWorld) -> None:
 
 def test_what_the_firewall_has_by_hand_is_left_alone_and_nothing_goes_on(world: FakeWorld) -> None:
     task = guarded(world)
-    world.groups["web_vms"]["198.18.0.100"] = "the old shop, ask Bob"
+    world.groups["web_vms"]["198.18.0.100"] = ""
 
-    with pytest.raises(Conflict, match="ask Bob"):
+    with pytest.raises(Conflict, match="web_vms"):
         run(task)
-    assert world.groups == {"web_vms": {"198.18.0.100": "the old shop, ask Bob"}}
+    assert world.groups == {"web_vms": {"198.18.0.100": ""}}
     assert world.hosts == {}
 
 

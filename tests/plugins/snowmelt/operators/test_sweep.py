@@ -272,6 +272,45 @@ def test_monitoring_and_name_server_have_no_say_in_the_way_back(
     assert as_before(world)
 
 
+@pytest.mark.parametrize("verb", ["certificate", "vms_named"])
+def test_while_ca_or_cloud_are_away_the_old_vms_serve_beside_the_new_ones(
+    world: FakeWorld, verb: str
+) -> None:
+    """The rest of the way back waits for them; the balancer alone knows who is drained."""
+    rollout = failed_run(world, drained=True)
+    world.story.clear()
+    world.fail(verb, Unreachable("connection refused"))
+    with pytest.raises(Unreachable, match="connection refused"):
+        undo(rollout)
+    assert world.story == [f"undrain shop-{OLD}-0", f"undrain shop-{OLD}-1"]
+
+    undo(rollout)
+    assert as_before(world)
+
+
+def test_who_leaves_after_the_switch_stays_drained_while_the_ca_is_away(world: FakeWorld) -> None:
+    """The new ones have passed the watch: the step that failed is cleared, and goes on."""
+    rollout = failed_run(world, drained=True)
+    world.story.clear()
+    world.fail("certificate", Unreachable("connection refused"))
+    with pytest.raises(Unreachable):
+        run(roll_back(rollout), context(Ti(states={"leave_balancer_1": "failed"})))
+
+    assert world.story == []
+
+
+def test_a_vm_that_somebody_drained_before_stays_so_while_the_ca_is_away(world: FakeWorld) -> None:
+    two_old(world)
+    world.pools["shop"][f"shop-{OLD}-1"].admin = "drain"
+    rollout = planned(service(), release="1.1")
+    world.story.clear()
+    world.fail("certificate", Unreachable("connection refused"))
+    with pytest.raises(Unreachable):
+        undo(rollout)
+
+    assert world.story == []
+
+
 def test_connections_that_close_a_moment_later(world: FakeWorld, deferrable: bool) -> None:
     rollout = failed_run(world)
     world.idle_connections = 1
