@@ -57,7 +57,7 @@ class EnrolInPuppet(StepOperator):
         request = ca.request(fqdn)
         if request is None:
             self._must_be_signed(ca)
-            return ""
+            return self._report_before_this_vm()
         reason = objection(request, fqdn, self.plan.rollout, ca.enrolment_key, datetime.now(UTC))
         if reason:
             raise Refused(f"the certificate request of {fqdn} stays unsigned: {reason}")
@@ -67,6 +67,15 @@ class EnrolInPuppet(StepOperator):
         certificate, outcome = ca.ensure_signed(request, ttl_s)
         self.log.info("%s certificate of %s, %s", outcome, fqdn, certificate.fingerprint)
         return stale.report_hash if stale else ""
+
+    def _report_before_this_vm(self) -> str:
+        """As above, where the answer of a signature was lost: this VM may have sent its own."""
+        puppetdb, fqdn = PuppetDbHook(self.connections.puppetdb), self.vm["fqdn"]
+        last = puppetdb.last_reports([fqdn]).get(fqdn)
+        if last is None:
+            return ""
+        made_at = self.must_be_there().created_at
+        return "" if puppetdb.last_reports([fqdn], since=made_at) else last.report_hash
 
     def _must_be_signed(self, ca: PuppetCaHook) -> None:
         certificate = ca.certificate(self.vm["fqdn"])

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from include.catalogue.model import Connections, Service
+from include.facts import CloudVm
 from include.planner import NewVm, OldVm, Plan
 from include.verdict import Verdict
 from snowmelt.errors import Busy, Refused
@@ -71,18 +72,18 @@ class StepOperator(RolloutOperator):
         if verdict.status != "done":
             raise (Refused if verdict.status == "failed" else Busy)(verdict.detail)
 
-    def must_be_there(self, address: str | None = None) -> None:
-        """Go on only if OpenNebula has the new VM, at *address* where one is given; else `Refused`.
+    def must_be_there(self, address: str | None = None) -> CloudVm:
+        """Return the new VM, at *address* where one is given; `Refused` if OpenNebula has it not.
 
         A step that somebody clears by itself may come after the way back.
         """
-        there = self.cloud.find(self.vm["name"], self.plan.scope)
-        found = [vm for vm in there if vm.phase != "stopping"]
-        if not any(address is None or address in vm.addresses for vm in found):
-            raise Refused(
-                f"{self.vm['name']} is gone: its rollout was rolled back, or somebody ended it."
-                " Clear the whole run, or start another."
-            )
+        for vm in self.cloud.find(self.vm["name"], self.plan.scope):
+            if vm.phase != "stopping" and (address is None or address in vm.addresses):
+                return vm
+        raise Refused(
+            f"{self.vm['name']} is gone: its rollout was rolled back, or somebody ended it."
+            " Clear the whole run, or start another."
+        )
 
 
 class NewVmOperator(StepOperator):

@@ -247,7 +247,6 @@ class FakePuppetDb(Fake):
     def deactivate(self, certname: str) -> Outcome:
         if certname not in self.world.nodes:
             return Outcome.UNCHANGED
-        self.world.nodes.discard(certname)
-        self.world.reports.pop(certname, None)
+        self.world.nodes.discard(certname)  # its reports stay, as in a real one
         self.tell(f"deactivate {certname}")
         return Outcome.REMOVED

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
 
+from include.facts import PuppetReport
 from snowmelt.errors import Refused, SnowmeltError, Unreachable
 from snowmelt.operators.enrolment import EnrolInPuppet
 from snowmelt.operators.vm import CreateVm
@@ -71,6 +73,50 @@ def test_killed_after_signing_the_next_try_signs_nothing(world: FakeWorld) -> No
     run(task)
 
     assert world.story.count(f"sign {FQDN}") == 1
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["all is well", "the answer is lost"])
+def test_what_a_vm_before_of_that_name_reported_counts_for_nothing(
+    world: FakeWorld, lost: bool
+) -> None:
+    """A cleared run gives the names anew, and PuppetDB keeps what the first VMs have sent."""
+    world.guests["1.0"] = Guest(puppet="failed")
+    world.reports[FQDN] = a_good_one(world)
+    world.clock.pass_s(60)
+    task = enrol()
+    if lost:
+        world.lose_answer("ensure_signed", Unreachable("no answer"))
+        with pytest.raises(Unreachable):
+            run(task)
+
+    with pytest.raises(Refused, match=r"Puppet on .* failed"):
+        run(task)
+
+
+def test_what_this_vm_reported_while_the_answer_was_lost_counts(world: FakeWorld) -> None:
+    world.lose_answer("ensure_signed", Unreachable("no answer"))
+    task = enrol()
+    with pytest.raises(Unreachable):
+        run(task)
+    world.clock.pass_s(60)
+    world.tick()
+    assert world.reports[FQDN].status == "changed"
+    began = world.clock.now
+    run(task)
+
+    assert world.clock.now - began < 5
+
+
+def a_good_one(world: FakeWorld) -> PuppetReport:
+    return PuppetReport(
+        certname=FQDN,
+        status="changed",
+        noop=False,
+        environment="production",
+        end_time=datetime.fromtimestamp(world.clock.now, UTC),
+        report_hash="of another",
+        transaction_uuid="0",
+    )
 
 
 def test_killed_while_it_waits_for_the_request(world: FakeWorld) -> None:
