@@ -130,7 +130,7 @@ class Canary(Part):
     """The first VM, watched before the others follow."""
 
     count: Annotated[int, Field(ge=0, le=1)] = 1
-    """1: the first VM is watched before the others follow. 0: all come at once."""
+    """1: the first VM is watched before the others follow. 0: all join at once."""
     watch: Duration = timedelta(minutes=1)
     """How long the first VM has to stay healthy under traffic."""
 

@@ -1,1 +1,1 @@
-"""One API client each. All are synchronous; a trigger calls them with `asyncio.to_thread`."""
+"""One API client each. All are synchronous; triggers call them in threads, by `snapshot.shared`."""

@@ -134,7 +134,7 @@ class MayDrainTrigger(_BalancerTrigger):
         members = await self.pool_of(service)
         if early := too_early(service, plan, members, self.name):
             return pending(early)
-        key = ("look", service.name, plan.rollout)
+        key = ("look", service.connections.opennebula, service.name, plan.rollout)
         seen = await shared(key, self.interval / 2, lambda: look_at_traffic(service, plan.scope))
         return may_drain(service, plan, seen, self.name)
 

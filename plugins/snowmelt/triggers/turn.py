@@ -43,7 +43,7 @@ class MyTurnTrigger(WaitTrigger):
         if broken:
             return failed(stopped(self.name, broken))
         service, plan = Service.model_validate(self.service), Plan.from_json(self.plan)
-        key = ("look", service.name, plan.rollout)
+        key = ("look", service.connections.opennebula, service.name, plan.rollout)
         seen = await shared(key, self.interval / 2, lambda: look_at_traffic(service, plan.scope))
         return self._not_for_ever(may_start(service, plan, seen, self.name))
 

@@ -37,7 +37,7 @@ class BackEnd:
 async def test_a_hundred_who_wait_cost_one_call() -> None:
     back_end = BackEnd()
 
-    seen = await asyncio.gather(*[shared("a", 1.0, back_end.look) for _ in range(100)])
+    seen = await asyncio.gather(*[shared(("a",), 1.0, back_end.look) for _ in range(100)])
 
     assert (back_end.calls, set(seen)) == (1, {1})
 
@@ -47,7 +47,7 @@ async def test_looks_of_one_back_end_never_overlap() -> None:
 
     async def poll() -> None:
         for _ in range(5):
-            await shared("b", 0.0, back_end.look)
+            await shared(("b",), 0.0, back_end.look)
 
     await asyncio.gather(*[poll() for _ in range(20)])
 
@@ -57,10 +57,10 @@ async def test_looks_of_one_back_end_never_overlap() -> None:
 
 async def test_a_look_that_is_too_old_is_not_served_again() -> None:
     back_end = BackEnd(takes_s=0)
-    await shared("c", 0.05, back_end.look)
+    await shared(("c",), 0.05, back_end.look)
     await asyncio.sleep(0.06)
 
-    assert await shared("c", 0.05, back_end.look) == 2
+    assert await shared(("c",), 0.05, back_end.look) == 2
 
 
 async def test_looks_of_vms_that_nobody_asks_for_any_more_are_forgotten(
@@ -91,19 +91,35 @@ async def test_an_error_reaches_all_who_wait_and_is_forgotten() -> None:
             raise error
         return "back"
 
-    first = await asyncio.gather(*[shared("d", 9, look) for _ in range(3)], return_exceptions=True)
+    first = await asyncio.gather(
+        *[shared(("d",), 9, look) for _ in range(3)], return_exceptions=True
+    )
 
     assert [type(e) for e in first] == [Unreachable] * 3
-    assert await shared("d", 9, look) == "back"
+    assert await shared(("d",), 9, look) == "back"
 
 
 async def test_one_that_gives_up_does_not_take_the_look_from_the_others() -> None:
     back_end = BackEnd(takes_s=0.1)
-    impatient = asyncio.create_task(shared("e", 1.0, back_end.look))
-    patient = asyncio.create_task(shared("e", 1.0, back_end.look))
+    impatient = asyncio.create_task(shared(("e",), 1.0, back_end.look))
+    patient = asyncio.create_task(shared(("e",), 1.0, back_end.look))
     await asyncio.sleep(0.02)
     impatient.cancel()
 
     assert await patient == 1
     with pytest.raises(asyncio.CancelledError):
         await impatient
+
+
+async def test_a_system_that_hangs_keeps_nobody_from_looking_at_another() -> None:
+    """Each of 40 VMs has a key of its own at a CA that answers nobody."""
+    stuck = BackEnd(takes_s=0.5)
+    hung = [asyncio.create_task(shared(("ca", "c", n), 0.0, stuck.look)) for n in range(40)]
+    await asyncio.sleep(0.05)
+    began = time.monotonic()
+    await shared(("pool", "c", "shop"), 0.0, BackEnd(0).look)
+
+    assert time.monotonic() - began < 0.3
+    assert stuck.peak == snapshot.AT_ONCE
+    for each in hung:
+        each.cancel()
