@@ -113,7 +113,7 @@ def new_request(
     """
     if name.endswith(TRIAL):
         raise ValueError(f"{name}: names that end in {TRIAL} are those of trials of images")
-    entry = _entry(policy, asked["offer"], policy.sizes[asked["size"]])
+    entry = _entry(policy, _known("offer", policy.offers, asked), _size(policy, asked))
     entry |= {
         "name": name,
         "owner": asked["owner"],
@@ -123,13 +123,33 @@ def new_request(
     }
     if asked["release"]:
         entry["release"] = asked["release"]
-    return Service.model_validate(entry)
+    return _service(entry)
+
+
+def _size(policy: RequestPolicy, asked: Mapping[str, Any]) -> Size:
+    return policy.sizes[_known("size", policy.sizes, asked)]
+
+
+def _known(field: str, there: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Return the name that was chosen; what the form showed may have gone by now."""
+    if (name := str(asked[field])) in there:
+        return name
+    names = ", ".join(there) or "none"
+    raise ValueError(f"{field}: {name} is not in requests.yaml; there are {names}")
+
+
+def _service(entry: dict[str, Any]) -> Service:
+    try:
+        return Service.model_validate(entry)
+    except ValidationError as error:
+        found = mistakes(policy_file(), error)
+        raise ValueError("; ".join(f"{each.field}: {each.fix}" for each in found)) from error
 
 
 def extended(policy: RequestPolicy, entry: Service, lifetime: str | None, now: datetime) -> Service:
     """Return *entry* with a new end, *lifetime* from now on."""
     given = entry.model_dump(exclude_unset=True)
-    return Service.model_validate(given | {"expires_at": end_of(policy, lifetime, now)})
+    return _service(given | {"expires_at": end_of(policy, lifetime, now)})
 
 
 def end_of(policy: RequestPolicy, lifetime: str | None, now: datetime) -> datetime:

@@ -110,8 +110,7 @@ class HaproxyHook(Balancer):
         if (seen.address, seen.port) != (address, port):
             there = f"{seen.address}:{seen.port}"
             raise Conflict(f"{name} in pool {pool} is {there}, wanted {address}:{port}")
-        self.undrain(pool, name)
-        return Outcome.UNCHANGED
+        return self.undrain(pool, name)
 
     def drain(self, pool: str, name: str) -> Outcome:
         """Give it no new sessions; whoever has its cookie keeps coming."""

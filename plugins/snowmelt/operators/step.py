@@ -67,10 +67,14 @@ class StepOperator(RolloutOperator):
         super().__init__(**kwargs)
         self.vm = vm
 
-    def guard(self, verdict: Verdict) -> None:
-        """Go on only if a guard agrees: `Busy` while it does not, `Refused` if it never will."""
+    def guard(self, verdict: Verdict, instead: str = "") -> None:
+        """Go on only if a guard agrees: `Busy` while it does not, `Refused` if it never will.
+
+        *instead* says in a few words what does not happen then.
+        """
         if verdict.status != "done":
-            raise (Refused if verdict.status == "failed" else Busy)(verdict.detail)
+            told = ": ".join(filter(None, (instead, verdict.detail)))
+            raise (Refused if verdict.status == "failed" else Busy)(told)
 
     def must_be_there(self, address: str | None = None) -> CloudVm:
         """Return the new VM, at *address* where one is given; `Refused` if OpenNebula has it not.

@@ -92,8 +92,7 @@ class Drain(StepOperator):
             return None
         seen = look_at_traffic(self.service, self.plan.scope)
         verdict = may_drain(self.service, self.plan, seen, name)
-        if verdict.status != "done":
-            raise Busy(f"{name} is not drained: {verdict.detail}")
+        self.guard(verdict, f"{name} is not drained")
         outcome = balancer_for(self.connections.balancer).drain(pool.pool, name)
         self.log.info("%s drain of %s: %s", outcome, name, verdict.detail)
         return self.wait(
@@ -127,8 +126,7 @@ class LeaveBalancer(StepOperator):
             return self._tell()
         seen = look_at_traffic(self.service, self.plan.scope)
         verdict = may_retire(self.service, self.plan, seen, self.vm["name"], drained=True)
-        if verdict.status != "done":
-            raise Busy(f"{self.vm['name']} stays in pool {pool.pool}: {verdict.detail}")
+        self.guard(verdict, f"{self.vm['name']} stays in pool {pool.pool}")
         self.log.info("%s", verdict.detail)
         try:
             return self._leave(balancer_for(self.connections.balancer), pool.pool)

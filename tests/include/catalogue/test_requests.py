@@ -55,6 +55,20 @@ def test_a_release_package_can_be_asked_for_at_another_release() -> None:
     assert entry(offer="shop", release="1.1").release == "1.1"
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"size": "gone"}, "^size: gone is not in requests.yaml; there are small"),
+        ({"offer": "gone"}, "^offer: gone is not in requests.yaml; there are "),
+        ({"release": "§"}, "^release: .*, not '§'$"),
+    ],
+)
+def test_what_cannot_be_names_the_field_and_what_there_is(asked: Any, told: str) -> None:
+    """A form is as it was when it was opened; a size may have gone since."""
+    with pytest.raises(ValueError, match=told):
+        entry(**asked)
+
+
 def test_a_name_that_a_trial_of_an_image_may_have_is_refused() -> None:
     with pytest.raises(ValueError, match="accounts-trial: names that end in -trial"):
         new_request(POLICY, "accounts-trial", REQUEST, NOW)

@@ -109,7 +109,7 @@ class FakeBalancer(Fake):
         if known and (known.address, known.port) != (address, port):
             raise Conflict(f"{name} in pool {pool} is {known.address}, wanted {address}")
         if known:
-            return Outcome.UNCHANGED
+            return self._turn(pool, name, "ready", Outcome.CREATED)
         self._pool(pool)[name] = FakeMember(address=address, port=port)
         self.tell(f"join {name}")
         return Outcome.CREATED

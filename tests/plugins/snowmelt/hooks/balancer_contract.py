@@ -35,9 +35,10 @@ class Rig:
     get: Callable[..., requests.Response]  # a client's request to "shop": get(path, **cookies)
     restart: Callable[[], None]  # starts the balancer anew; its members are in it again
 
-    def join(self, name: str, pool: str = "shop") -> None:
-        self.hook.ensure_member(pool, name, "127.0.0.1", self.port)
+    def join(self, name: str, pool: str = "shop") -> Outcome:
+        outcome = self.hook.ensure_member(pool, name, "127.0.0.1", self.port)
         until(lambda: self.one(name, pool=pool).state == "up")
+        return outcome
 
     def one(self, name: str, idle_s: float = 60.0, pool: str = "shop") -> Member:
         return next(each for each in self.hook.members(pool, idle_s) if each.name == name)
@@ -122,7 +123,7 @@ class BalancerContract:
         rig.join("vm0")
         rig.hook.drain("shop", "vm0")
 
-        rig.join("vm0")
+        assert rig.join("vm0") is Outcome.CREATED
 
         assert rig.get().status_code == 200
 

@@ -288,6 +288,18 @@ def test_a_vm_that_serves_again_stays_in_the_pool(world: FakeWorld) -> None:
     assert FIRST_OLD in world.pools["shop"]
 
 
+def test_a_vm_of_no_plan_is_refused_for_good(world: FakeWorld) -> None:
+    """Nothing that may pass: no try of this step may ever touch it."""
+    rollout = switched(world)
+    vm = vm_of(rollout, "old")
+    run(drain(rollout))
+    rollout["plan"]["old"] = []
+
+    with pytest.raises(Refused, match=f"{FIRST_OLD} stays in pool shop: .* is not in the plan"):
+        run(lambda: LeaveBalancer(task_id="t", rollout=rollout, vm=vm))
+    assert FIRST_OLD in world.pools["shop"]
+
+
 def test_an_old_vm_stays_while_the_others_cannot_carry_the_service(world: FakeWorld) -> None:
     rollout = switched(world)
     run(drain(rollout))
