@@ -59,6 +59,8 @@ class PlanRollout(BaseOperator):
             "service": service.model_dump(mode="json"),
             "plan": plan.to_json(),
             "dry_run": dry_run,
+            # the names of its new VMs are those of an earlier attempt, which may have left traces
+            "again": context["ti"].try_number > 1,
             # what clients met until now: the proof tells what they meet from here on
             "errors": {
                 vm.name: {"errors": vm.member.errors, "requests": vm.member.requests}

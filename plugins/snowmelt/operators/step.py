@@ -18,7 +18,7 @@ from snowmelt.operators.base import WaitOperator
 class RolloutOperator(WaitOperator):
     """A step that belongs to a rollout.
 
-    `rollout` is what the task `plan` pushed: {"service", "plan", "dry_run"}.
+    `rollout` is what the task `plan` pushed: {"service", "plan", "dry_run", "again", "errors"}.
     The run is pinned to it: a catalogue that changes meanwhile changes the next run.
     """
 

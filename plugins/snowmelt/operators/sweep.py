@@ -105,6 +105,9 @@ class Sweep(RolloutOperator):
 class ClearLeftovers(Sweep):
     """Remove what an earlier run left behind and what carries no traffic: it takes up room.
 
+    In a run that was cleared also what is known under the names of new VMs that are not there: an
+    earlier attempt made them, and somebody ended them. A new one would find its name taken.
+
     Returns the new VMs that follow the canary, or the replacements of a rolling rollout, for the
     group that is mapped over them.
     """
@@ -115,7 +118,14 @@ class ClearLeftovers(Sweep):
         A failed VM of this very rollout leaves its name to the next try, which may serve by now:
         this task alone can be cleared later.
         """
-        return [vm.name for vm in self.plan.leftovers if vm.name not in self._heirs]
+        left = [vm.name for vm in self.plan.leftovers]
+        names = dict.fromkeys((*left, *self._made_anew))
+        return [name for name in names if name not in self._heirs]
+
+    @property
+    def _made_anew(self) -> Sequence[str]:
+        again = self.rollout.get("again", False)
+        return [vm.name for vm in self.plan.new if again and vm.vm_id is None]
 
     @cached_property
     def _heirs(self) -> frozenset[str]:
@@ -129,7 +139,7 @@ class ClearLeftovers(Sweep):
         return [vm for vm in self.cloud.vm_states() if vm.vm_id in self._ids]
 
     def execute(self, context: Context) -> Any:
-        if self.only_plan or not self.plan.leftovers:
+        if self.only_plan or not (self.plan.leftovers or self._made_anew):
             self.log.info("nothing was left behind")
             return self._others()
         for vm in self.plan.leftovers:

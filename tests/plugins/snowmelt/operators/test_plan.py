@@ -75,6 +75,13 @@ def test_the_second_try_makes_the_same_names(world: FakeWorld) -> None:
     assert plan()[0] == plan()[0] == [f"shop-{ROLLOUT}-0"]
 
 
+def test_a_run_that_begins_anew_says_so(world: FakeWorld) -> None:
+    """What an earlier attempt knew of its new VMs is under the same names."""
+    two_old(world)
+
+    assert [plan(Ti(try_number=n))[1].pushed["rollout"]["again"] for n in (1, 2)] == [False, True]
+
+
 def test_a_dry_run_maps_over_nothing(world: FakeWorld) -> None:
     two_old(world)
     canary, ti = plan(dry_run=True, release="1.1")

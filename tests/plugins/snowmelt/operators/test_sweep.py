@@ -104,6 +104,32 @@ def test_a_new_vm_that_took_on_the_name_of_a_leftover_is_left_alone(world: FakeW
     assert world.everything() == before
 
 
+def test_what_is_known_of_a_new_vm_that_somebody_ended_goes_before_it_is_made_anew(
+    world: FakeWorld, deferrable: bool
+) -> None:
+    """The run was cleared: it gives the same names, and the certificate has another key."""
+    two_old(world)
+    serving(world, f"shop-{NEW}-0", "1.1").phase = "done"
+    rollout = {**planned(service(), release="1.1"), "again": True}
+    run(clear(rollout, deferrable))
+
+    fqdns = [f"shop-{OLD}-{slot}.lab.test" for slot in (0, 1)]
+    for known in (world.names, world.hosts, world.certificates, world.nodes):
+        assert sorted(known) == fqdns
+    assert f"shop-{NEW}-0" not in world.pools["shop"]
+
+
+def test_a_run_that_is_cleared_leaves_the_new_vms_alone_that_are_there(world: FakeWorld) -> None:
+    two_old(world)
+    rollout = {**planned(service(), release="1.1"), "again": True}
+    for slot in (0, 1):
+        serving(world, f"shop-{NEW}-{slot}", "1.1")  # a try of `create_vm` was faster
+    before = world.everything()
+    run(clear(rollout))
+
+    assert world.everything() == before
+
+
 def test_where_nothing_was_left_the_others_may_come(world: FakeWorld) -> None:
     two_old(world)
     before = world.everything()
