@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CLIENTS = {"airflow", "pyone", "pypuppetdb", "dns", "requests", "httpx", "urllib3", "socket", "zmq"}
+CLIENTS = {
+    *("airflow", "pyone", "pypuppetdb", "dns", "requests", "httpx", "urllib3", "socket", "zmq"),
+    *("paramiko", "fsspec"),
+}
 
 
 def imported(folder: str) -> Iterator[tuple[str, str]]:
@@ -59,7 +62,8 @@ def test_triggers_do_not_act() -> None:
     acts = {
         *("ensure_vm", "release", "terminate", "ensure_signed", "sign", "remove_certificate"),
         *("deactivate", "ensure_address", "remove_address", "ensure_member", "drain", "undrain"),
-        *("remove_member", "ensure_host", "check_now", "remove_host"),
+        *("remove_member", "ensure_host", "check_now", "remove_host", "ensure_entry"),
+        *("remove_entries", "ensure_run", "ensure_image", "remove_image", "ensure_disks"),
     }
     found = [
         f"{path.name}:{node.lineno} {node.func.attr}"

@@ -13,6 +13,7 @@ from include.catalogue.requests import TRIAL
 from include.facts import Address
 from include.ownership import is_of
 from include.planner import parse_name, short_name
+from include.planner.names import SERVICE_MARK
 
 
 def foreign(views: Mapping[str, View], facts: FleetFacts) -> Iterator[Finding]:
@@ -32,7 +33,7 @@ def _foreign(system: str, thing: str, reason: str, doubt: str) -> Finding:
 def _vms(facts: FleetFacts) -> Iterator[Finding]:
     for vm in (vm for vms in facts.vms.values() for vm in vms):
         if parse_name(vm.name) is None:
-            reason = f"says it is of {vm.attributes.get('SNOWMELT_SERVICE', 'no service')}"
+            reason = f"says it is of {vm.attributes.get(SERVICE_MARK, 'no service')}"
             doubt = "it has no name of ours; any guest can claim our attribute"
             yield _foreign("OpenNebula", f"VM {vm.vm_id} {vm.name}", reason, doubt)
 

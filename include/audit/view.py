@@ -11,6 +11,7 @@ from include.audit.facts import Monitored
 from include.catalogue.model import Service
 from include.facts import Certificate, CloudVm, Member
 from include.planner import VmName, marked, parse_name, rollout_of
+from include.planner.names import RELEASE_MARK
 
 Addresses = dict[str, set[str]]
 
@@ -72,7 +73,7 @@ class View:
 
     def release_to_heal(self, vm: CloudVm) -> str:
         """Return what a VM was made with, "" where those that serve tell a rollout the release."""
-        return "" if self.serving() else vm.context.get("SNOWMELT_RELEASE", "")
+        return "" if self.serving() else vm.context.get(RELEASE_MARK, "")
 
     def _serves(self, vm: CloudVm) -> bool:
         member = self.members.get(vm.name)

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from include.catalogue.model import Service
 from include.facts import Address, Certificate, CloudVm, Entry, HostHealth, Member
 from include.planner.model import Foreign, Seen, SeenVm
-from include.planner.names import VmName, parse_name
+from include.planner.names import (
+    HOSTNAME_MARK,
+    RELEASE_MARK,
+    SERVICE_MARK,
+    VmName,
+    parse_name,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,18 +57,18 @@ def marked(service: Service, vm: CloudVm) -> bool:
 
 
 def _hostname(vm: CloudVm) -> str:
-    return vm.context.get("SET_HOSTNAME", "")
+    return vm.context.get(HOSTNAME_MARK, "")
 
 
 def _claims(service: Service, vm: CloudVm) -> bool:
-    return vm.attributes.get("SNOWMELT_SERVICE") == service.name
+    return vm.attributes.get(SERVICE_MARK) == service.name
 
 
 def _not_ours(service: Service, facts: Facts, vm: CloudVm) -> Foreign:
     """In another zone it is in nobody's way, unless our pool has it: then our zone has changed."""
     told = _hostname(vm)
     elsewhere = told.partition(".")[2] not in ("", service.dns.zone)
-    why = f"is {told} by its context" if told else "neither our context nor SNOWMELT_SERVICE"
+    why = f"is {told} by its context" if told else f"neither our context nor {SERVICE_MARK}"
     return Foreign(
         name=vm.name,
         vm_id=vm.vm_id,
@@ -73,7 +79,7 @@ def _not_ours(service: Service, facts: Facts, vm: CloudVm) -> Foreign:
 
 def _without_name(vm: CloudVm) -> Foreign:
     """Any guest can claim our attribute; that must not stop our rollouts."""
-    why = "has our SNOWMELT_SERVICE, but no name of ours"
+    why = f"has our {SERVICE_MARK}, but no name of ours"
     return Foreign(name=vm.name, vm_id=vm.vm_id, why=why, blocking=False)
 
 
@@ -95,7 +101,7 @@ class _Known:
             fqdn=fqdn,
             slot=name.slot,
             rollout=name.rollout,
-            release=vm.context.get("SNOWMELT_RELEASE") or vm.attributes.get("SNOWMELT_RELEASE", ""),
+            release=vm.context.get(RELEASE_MARK) or vm.attributes.get(RELEASE_MARK, ""),
             vm_id=vm.vm_id,
             address=address,
             phase=vm.phase,

@@ -7,6 +7,11 @@ from base64 import b32encode
 from hashlib import sha256
 from typing import NamedTuple
 
+# attributes (USER_TEMPLATE) of a VM, which a guest can overwrite, and keys of its CONTEXT
+SERVICE_MARK = "SNOWMELT_SERVICE"
+RELEASE_MARK = "SNOWMELT_RELEASE"
+HOSTNAME_MARK = "SET_HOSTNAME"
+
 _NAME = re.compile(
     r"(?P<service>[a-z][a-z0-9-]*)-(?P<rollout>[a-z2-7]{7})-(?P<slot>0|[1-9]\d{0,2})"
 )

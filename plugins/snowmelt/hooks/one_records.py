@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from include.facts import CloudVm, VmPhase
 from include.inventory import Lease
+from include.planner.names import SERVICE_MARK, parse_name
 from snowmelt.hooks.one_states import phase, state_name
-
-SERVICE_ATTRIBUTE = "SNOWMELT_SERVICE"
-# service, rollout (7 characters of base32), slot
-_OUR_NAME = re.compile(r"(?P<service>[a-z][a-z0-9-]*)-[a-z2-7]{7}-\d+")
 
 
 def cloud_vm(vm: Any) -> CloudVm:
@@ -41,8 +37,8 @@ def service_of(vm: CloudVm) -> str | None:
 
     The name counts first: a guest can change its attributes through OneGate, never its name.
     """
-    named = _OUR_NAME.fullmatch(vm.name)
-    return named["service"] if named else vm.attributes.get(SERVICE_ATTRIBUTE)
+    named = parse_name(vm.name)
+    return named.service if named else vm.attributes.get(SERVICE_MARK)
 
 
 # the first that a card has is its VM's; networks of type IP6 have no fixed one, but a prefix

@@ -16,11 +16,12 @@ from pyone.server_xrpc import OneServerXRPC
 
 from include.facts import EVERY_VM, CloudVm, Scope, VmSpec
 from include.inventory import Lease
+from include.planner.names import HOSTNAME_MARK, RELEASE_MARK, SERVICE_MARK
 from include.verdict import Outcome
 from snowmelt.errors import Busy, Conflict, Missing, NotAllowed, Refused, Unreachable
 from snowmelt.hooks.connection import ConnectedHook, tried
 from snowmelt.hooks.one_pool import pool_vms
-from snowmelt.hooks.one_records import SERVICE_ATTRIBUTE, cloud_vm, leases, service_of
+from snowmelt.hooks.one_records import cloud_vm, leases, service_of
 from snowmelt.hooks.one_template import Value, template_xml
 from snowmelt.hooks.one_transport import MAX_CONNECTIONS, Endpoint, OneTransport
 
@@ -215,7 +216,7 @@ class OpenNebulaHook(ConnectedHook):
         for vm in found:
             # The CONTEXT is fixed when the VM is made; a guest cannot write it.
             mine = vm.owner == self.connection.login
-            if not mine or vm.context.get("SET_HOSTNAME") != spec.fqdn:
+            if not mine or vm.context.get(HOSTNAME_MARK) != spec.fqdn:
                 raise Conflict(f"VM {vm.vm_id} of {vm.owner} has the name {spec.name}, is not ours")
         return found
 
@@ -269,11 +270,11 @@ def _extra(
         "CPU": spec.cpu,
         "VCPU": spec.vcpu,
         "MEMORY": spec.memory_mb,
-        "CONTEXT": {**context, **spec.context, "SET_HOSTNAME": spec.fqdn},
-        SERVICE_ATTRIBUTE: spec.service,
+        "CONTEXT": {**context, **spec.context, HOSTNAME_MARK: spec.fqdn},
+        SERVICE_MARK: spec.service,
         "SNOWMELT_ROLLOUT": spec.rollout,
         "SNOWMELT_SLOT": spec.slot,
-        "SNOWMELT_RELEASE": spec.release,
+        RELEASE_MARK: spec.release,
         "SNOWMELT_FQDN": spec.fqdn,
     }
     # Without NIC or DISK the template's own stay; with it they are all replaced.

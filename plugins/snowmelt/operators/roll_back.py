@@ -46,7 +46,14 @@ class RollBack(Sweep):
     part: Plan | None = None  # of the plan, that is undone: a rolling one may be half done for good
 
     def doomed(self) -> Sequence[str]:
-        return [vm.name for vm in (self.part or self.plan).new]
+        return [vm.name for vm in self._undone.new]
+
+    @property
+    def _undone(self) -> Plan:
+        """What is taken back: all of a `blue_green` plan, the settled part of a rolling one."""
+        if self.plan.pairs and self.part is None:
+            raise RuntimeError("what is taken back is not settled: it must not be taken for all")
+        return self.part or self.plan
 
     def execute(self, context: Context) -> Any:
         if not self.rollout:
@@ -74,7 +81,7 @@ class RollBack(Sweep):
         return self._wait_for_old(context)
 
     def _old_ones_serve_again(self) -> None:
-        self._go(way_back(self.service, self.part or self.plan, self._look()))
+        self._go(way_back(self.service, self._undone, self._look()))
 
     def _go(self, moves: Iterable[Move]) -> None:
         for move in moves:

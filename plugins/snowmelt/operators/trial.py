@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.facts import CloudVm, VmSpec
 from include.planner import Facts, see
+from include.planner.names import SERVICE_MARK
 from include.traces import names_left, traces
 from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.puppetdb import PuppetDbHook
@@ -31,7 +32,7 @@ class CreateTrialVm(CreateVm):
 
     def _spec(self) -> VmSpec:
         spec = super()._spec()
-        context = {**spec.context, "SNOWMELT_SERVICE": self.rollout["tries_for"]}
+        context = {**spec.context, SERVICE_MARK: self.rollout["tries_for"]}
         return replace(spec, context=context, disks=tuple(self.rollout["disks"]))
 
     def _ends_at(self) -> int | None:

@@ -13,12 +13,12 @@ from include.facts import CloudVm
 from include.fleet import RotationPlan
 from include.front_doors import rollout_dag, why_failed
 from include.planner import Facts, SeenVm, parse_name, see
+from include.planner.names import SERVICE_MARK
 from include.proof import VmProof
 from include.proof.findings import FailedRollout, Findings, Try
 from snowmelt.catalogue import users_of
 from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.hooks.fleet_runs import FleetRunsHook
-from snowmelt.hooks.one_records import SERVICE_ATTRIBUTE
 from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.proof.collect import evidence_file
 from snowmelt.proof.store import Store
@@ -105,7 +105,7 @@ _NO_FILE = "there are VMs of it, and no file here: is SNOWMELT_CATALOGUE set, an
 
 def _claimed(service: str, vms: Iterable[CloudVm]) -> bool:
     """Say whether VMs are there that say they are its: people choose names like theirs."""
-    return any(vm.phase != "done" and vm.attributes.get(SERVICE_ATTRIBUTE) == service for vm in vms)
+    return any(vm.phase != "done" and vm.attributes.get(SERVICE_MARK) == service for vm in vms)
 
 
 def _by_service(cloud: str) -> Mapping[str, list[CloudVm]]:
