@@ -19,6 +19,7 @@ Verified = Callable[[str, bytes, str], bool]
 PURPOSE = "snowmelt proof 1: "
 LISTS = {"vms": "name", "services": "name", "exceptions": "service"}
 PAGE = "page"
+_SPOILT = (ValueError, KeyError, TypeError, AttributeError)  # what reading such a file raises
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,18 @@ def check_chain(
             found += _check_file(day, file, texts[day], pages.get(day), verified)
             found += _check_link(day, file["proof"]["previous"], before)
             before = (day, digest(file["seal"]["digests"]))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except _SPOILT as error:
             found.append(Finding("altered", day, f"the file is not a proof any more ({error})"))
             before = (day, sha256(texts[day].encode()).hexdigest())  # as whoever came next found it
     return tuple(found)
+
+
+def is_as_written(day: str, text: str, verified: Verified) -> bool:
+    """Say whether a day's file alone is as it was written, whatever has become of its page."""
+    try:
+        return not [*_check_text(day, body_of(text), text, verified)]
+    except _SPOILT:
+        return False
 
 
 def _digests(proof: Mapping[str, Any]) -> dict[str, str]:
@@ -110,9 +119,15 @@ def _parts(proof: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _check_file(
     day: str, file: Mapping[str, Any], text: str, page: str | None, verified: Verified
 ) -> Iterator[Finding]:
+    yield from _check_text(day, file, text, verified)
+    yield from _check_page(day, file["seal"]["digests"].get(PAGE), page)
+
+
+def _check_text(
+    day: str, file: Mapping[str, Any], text: str, verified: Verified
+) -> Iterator[Finding]:
     sealed = file["seal"]
-    found = [*_check_parts(day, file), *_check_page(day, sealed["digests"].get(PAGE), page)]
-    yield from found
+    yield from _check_parts(day, file)
     if digest(sealed["digests"]) != sealed["hash"]:
         yield Finding("altered", day, "the hash is not that of its parts")
     if not verified(sealed["key"], f"{PURPOSE}{sealed['hash']}".encode(), sealed["signature"]):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from include.proof import check_chain, page, seal, text_of
+from include.proof.chain import is_as_written
 from tests.include.proof.samples import DAYS, KEY, chain, proof, sign, verified, vm
 
 FIRST, MIDDLE, LAST = DAYS
@@ -65,6 +66,7 @@ def test_what_was_altered_is_named(change: Callable[[dict[str, Any]], object], n
     texts[MIDDLE] = changed(texts[MIDDLE], change)
 
     assert any(f": {MIDDLE}: " in each and named in each for each in findings(texts, pages))
+    assert not is_as_written(MIDDLE, texts[MIDDLE], verified)
 
 
 def test_a_part_and_its_digest_altered_together_show_in_the_hash() -> None:
@@ -110,6 +112,8 @@ def test_a_file_under_the_name_of_another_day_is_named() -> None:
     texts["2026-11-28"], pages["2026-11-28"] = texts[LAST], pages[LAST]
 
     assert f"altered: 2026-11-28: the file holds the proof of {LAST}" in findings(texts, pages)
+    assert is_as_written(LAST, texts[LAST], verified)
+    assert not is_as_written("2026-11-28", texts[LAST], verified)
 
 
 def test_a_file_that_is_no_json_is_named() -> None:

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from snowmelt.errors import Refused, Unreachable
 from snowmelt.operators.fleet_plan import PlanRotation
 from snowmelt.operators.fleet_proof import WriteProof
+from snowmelt.proof.store import Store
 from tests.plugins.snowmelt.kit import OLD, service, serving, spec, two_old
 from tests.plugins.snowmelt.proving import (
     DAY,
@@ -300,3 +301,32 @@ def test_an_exception_of_the_night_stands_when_the_day_is_proved_again_in_the_af
     ]
     kept = [] if altered else [("blackout", "sale")]
     assert [(e["kind"], e["reason"]) for e in proof["exceptions"]] == kept
+
+
+def test_a_kill_between_page_and_proof_costs_the_night_none_of_its_exceptions(
+    world: FakeWorld, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page of the try that was killed lies beside the proof of the one before."""
+    two_old(world)
+    ctx = context(world)
+    plan = PlanRotation(task_id="plan").execute(ctx)
+    left = {"service": "shop", "kind": "blackout", "reason": "sale", "owner": "o", "until": day(1)}
+    ctx["ti"].pulled["rotate left"] = [left]
+    WriteProof(task_id="write_proof", plan=plan).execute(ctx)
+    other = datetime.fromtimestamp(world.clock.now, UTC) + timedelta(days=3)
+    window = {"begins": "22:00", "ends": "23:00", "days": [f"{other:%a}".lower()]}
+    write_service(tmp_path / "services", maintenance={"windows": [window]})
+    write = Store.write
+
+    def killed(self: Store, name: str, text: str) -> None:
+        if name.endswith(".json"):
+            raise SystemExit("killed")
+        write(self, name, text)
+
+    with monkeypatch.context() as now:
+        now.setattr(Store, "write", killed)
+        with pytest.raises(SystemExit):
+            prove(world)
+    prove(world)
+
+    assert [e["reason"] for e in written(store)["proof"]["exceptions"]] == ["sale"]
