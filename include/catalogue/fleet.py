@@ -107,6 +107,10 @@ class Fleet(Part):
         own = "max_age" in service.model_fields_set
         return service.max_age if own else self.max_age
 
+    def settled(self, service: Service) -> Service:
+        """Return *service* with what its file leaves to the fleet."""
+        return service.model_copy(update={"max_age": self.max_age_of(service)})
+
     def allowed_failures(self, services: int) -> int:
         """Return the number of failed services at which nothing more is started."""
         budget = self.budgets.failures

@@ -20,6 +20,7 @@ from include.planner import (
     plan_rollout,
     rollout_id,
 )
+from snowmelt.catalogue import settled_fleet
 from snowmelt.errors import Refused, Unreachable
 from snowmelt.hooks.placements import PlacementsHook
 from snowmelt.look import look_around
@@ -99,8 +100,11 @@ class PlanRollout(BaseOperator):
         wanted = Wanted.from_params(params)
         run = context["dag_run"]
         rollout = rollout_id(run.dag_id, run.run_id)
+        # the run itself is pinned to the entry as its file has it: read once more as a file is, one
+        # whose certificates the fleet's age outlives would be refused. `all_problems` tells of it
+        whole = settled_fleet().settled(service)
         try:
-            return plan_rollout(service, wanted, seen, rollout, datetime.now(UTC))
+            return plan_rollout(whole, wanted, seen, rollout, datetime.now(UTC))
         except CannotSee as error:
             raise Unreachable(str(error)) from error
         except PlanError as error:

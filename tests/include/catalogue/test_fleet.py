@@ -58,6 +58,8 @@ def test_a_service_that_says_nothing_gets_the_fleets_max_age() -> None:
 
     assert fleet.max_age_of(service()) == timedelta(hours=30)
     assert fleet.max_age_of(service(max_age="12h")) == timedelta(hours=12)
+    assert fleet.settled(service()).max_age == timedelta(hours=30)
+    assert fleet.settled(service(max_age="12h")) == service(max_age="12h")
 
 
 def test_the_day_is_that_of_the_fleets_time_zone() -> None:

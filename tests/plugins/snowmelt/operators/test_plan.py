@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from include.catalogue import Service
 from include.planner import Plan, rollout_id
 from snowmelt.errors import Conflict, Refused, Unreachable
 from snowmelt.operators.plan import PlanRollout
@@ -216,3 +218,28 @@ def test_a_dry_run_notes_no_place(world: FakeWorld) -> None:
     plan(dry_run=True)
 
     assert world.placed == {}
+
+
+@pytest.mark.parametrize(("own", "stay"), [({}, True), ({"max_age": "24h"}, False)])
+def test_a_service_whose_file_says_no_age_has_that_of_the_fleet(
+    world: FakeWorld,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    own: dict[str, str],
+    stay: bool,
+) -> None:
+    """30 h are fine where the fleet says five days; also for certificates of three."""
+    folder = tmp_path / "services"
+    folder.mkdir()
+    entry = service().model_dump(mode="json", exclude={"max_age"}) | own
+    (folder / "shop.yaml").write_text(yaml.safe_dump(entry))
+    (tmp_path / "fleet.yaml").write_text("max_age: 5d")
+    monkeypatch.setenv("SNOWMELT_CATALOGUE", str(folder))
+    for vm in two_old(world):
+        vm.created_at -= timedelta(hours=30).total_seconds()
+
+    _, ti = plan(replace="outdated")
+
+    made = Plan.from_json(ti.pushed["rollout"]["plan"])
+    assert len(made.kept) == (2 if stay else 0)
+    assert Service.model_validate(ti.pushed["rollout"]["service"])
