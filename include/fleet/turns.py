@@ -9,6 +9,7 @@ from include.catalogue.fleet import Fleet
 from include.catalogue.model import Service
 from include.fleet.calendar import Span, open_spans, shut_by
 from include.fleet.plan import Left, RotationPlan, Turn
+from include.planner.pairs import at_a_time
 
 
 def run_id(day: str, service: str, attempt: int = 1) -> str:
@@ -95,11 +96,18 @@ def _turn(service: Service, day: date, in_use: int, spans: tuple[Span, ...]) -> 
     return Turn(
         service=service.name,
         run_id=run_id(day.isoformat(), service.name),
-        vms=slots if service.surge is None else max(1, min(slots, service.surge)),
+        vms=_width(service, slots),
         slots=slots,
         cloud=service.connections.opennebula,
         open=spans,
     )
+
+
+def _width(service: Service, slots: int) -> int:
+    """Return how many new VMs there are at once beside what stays; one that rolls has few."""
+    if service.strategy == "rolling":
+        return min(slots, at_a_time(service))
+    return slots if service.surge is None else max(1, min(slots, service.surge))
 
 
 def _empty(service: Service) -> Left:

@@ -22,11 +22,18 @@ def pair_up(service: Service, plan: Plan, seen: Seen) -> tuple[Pair, ...]:
 def window(service: Service, plan: Plan) -> int:
     """Return how many replacements may be under way at once.
 
-    Without surge the VMs that may be missing make the room. Where nobody is served there is
-    nobody to protect, and all VMs come at once.
+    Where nobody is served there is nobody to protect, and all VMs come at once.
     """
     if not (plan.old or plan.kept):
         return len(plan.new)
+    return at_a_time(service)
+
+
+def at_a_time(service: Service) -> int:
+    """Return how many VMs of a service that rolls are replaced at a time.
+
+    Without surge the VMs that may be missing make the room.
+    """
     return service.surge or service.max_unavailable
 
 

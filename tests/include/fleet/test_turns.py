@@ -83,6 +83,18 @@ def test_what_is_made_beside_the_old_vms_counts_for_the_budgets(
     assert (turn.vms, turn.slots) == (vms, slots)
 
 
+@pytest.mark.parametrize(("surge", "missing", "vms"), [(None, 1, 1), (0, 3, 3), (2, 1, 2)])
+def test_a_service_that_rolls_counts_as_many_as_it_replaces_at_a_time(
+    surge: int | None, missing: int, vms: int
+) -> None:
+    """With its 30 VMs it would be over the budgets, go alone and hold back all after it."""
+    rolling = service(replicas=30, strategy="rolling", surge=surge, max_unavailable=missing)
+
+    (turn,) = plan(rolling, in_use={"shop": 30}).turns
+
+    assert (turn.vms, turn.slots) == (vms, 30)
+
+
 def exception(expires: str) -> Fleet:
     told = {"service": "shop", "reason": "closing", "owner": "finance", "expires": expires}
     return Fleet.model_validate({"exceptions": [told]})
