@@ -111,7 +111,7 @@ def _monitoring(vm: VmProof) -> str:
     if vm.monitoring is None:
         return ""
     if vm.monitoring.well:
-        return _mark(f"{len(vm.monitoring.checks)} checks ok", good=True)
+        return _mark(f"{len(vm.monitoring.checks)} checks well", good=True)
     sick = [f"{name} {state}" for name, state in vm.monitoring.checks.items() if state != "ok"]
     return _mark(", ".join(sick), good=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from typing import Any
 
-from include.proof import Previous, ServiceProof, page
+from include.proof import MonitoringProof, Previous, ServiceProof, page
 from tests.include.proof.samples import proof, vm
 
 VOID = {"meta", "br", "!doctype"}
@@ -28,7 +28,9 @@ class _Balanced(HTMLParser):
 
 
 def test_it_says_what_was_rebuilt_and_by_what() -> None:
-    text = page(proof(previous=Previous(day="2026-11-23", hash="a" * 64)))
+    warned = MonitoringProof(well=True, checks={"ping": "ok", "disk": "warning"})
+    vms = (vm(monitoring=warned), vm("shop-aaaaaaa-1"))
+    text = page(proof(previous=Previous(day="2026-11-23", hash="a" * 64), vms=vms))
 
     for told in (
         "Rotation of 2026-11-24",
@@ -36,6 +38,7 @@ def test_it_says_what_was_rebuilt_and_by_what() -> None:
         "Every VM was rebuilt in time",
         "shop-aaaaaaa-0",
         "rotation__2026-11-24__shop",
+        "2 checks well",
         "0 client failures",
         "Chained to 2026-11-23",
         "finance",
