@@ -66,7 +66,7 @@ class RotateServices(WaitOperator):
         except SnowmeltError as error:
             if late or isinstance(error, Refused):
                 raise
-            # a day has hundreds of looks, and the task five tries: it waits for the next one
+            # a day has hundreds of looks: one that fails ends no try, it waits for the next one
             self.log.warning("cannot look: %s", error)
             return self._wait(context, budget, known)
         self._tell(decision, known, seen)

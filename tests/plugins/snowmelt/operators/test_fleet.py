@@ -120,7 +120,7 @@ def test_a_lost_answer_to_a_start_starts_nothing_twice(
 def test_what_fails_for_a_moment_costs_the_day_nothing(
     world: FakeWorld, catalogue: Catalogue, verb: str
 ) -> None:
-    """A day has hundreds of looks, and a task five tries."""
+    """A day has hundreds of looks, and one that fails ends no try."""
     plan = planned_for(world, catalogue, "a", "b")
     world.fail(verb, Unreachable("for a moment"), times=8)
 
