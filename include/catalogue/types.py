@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+# a date in names of files and in forms; here, where a form has it without all that a proof imports
+DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = r"^[0-9]{1,6}(s|m|h|d)$"
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"

@@ -6,10 +6,13 @@ A file has a digest for each of its parts, so that a change can be named and not
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
+
+from include.catalogue.types import DAY
 
 Sign = Callable[[bytes], str]
 # (fingerprint of the key, what was signed, signature) -> by a key of this installation
@@ -19,6 +22,7 @@ Verified = Callable[[str, bytes, str], bool]
 PURPOSE = "snowmelt proof 1: "
 LISTS = {"vms": "name", "services": "name", "exceptions": "service"}
 PAGE = "page"
+_FILE = re.compile(rf"(?P<day>{DAY})\.json")
 _SPOILT = (ValueError, KeyError, TypeError, AttributeError)  # what reading such a file raises
 
 
@@ -66,8 +70,8 @@ def body_of(text: str) -> dict[str, Any]:
 
 def day_of(name: str) -> str | None:
     """Return the day of a file name, or None: "2026-11-24.json"."""
-    day, _, kind = name.partition(".")
-    return day if kind == "json" and len(day) == 10 and day.count("-") == 2 else None
+    found = _FILE.fullmatch(name)
+    return found["day"] if found else None
 
 
 def check_chain(

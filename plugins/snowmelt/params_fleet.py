@@ -5,8 +5,7 @@ from __future__ import annotations
 from airflow.sdk import Param
 
 from include.catalogue import service_names
-
-_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)"
+from include.catalogue.types import DAY
 
 
 def rotation_params() -> dict[str, Param]:
@@ -38,7 +37,7 @@ def rotation_params() -> dict[str, Param]:
         "day": Param(
             None,
             type=["null", "string"],
-            pattern=_DAY,
+            pattern=rf"^{DAY}$(?!\n)",
             title="Day",
             description="Go on with the rotation of that day, up to the next proof."
             " Empty: that of the last start.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from include.catalogue.types import DAY
 from include.planner import parse_name
 from snowmelt.proof.store import HALF, Store
 
@@ -29,7 +30,7 @@ def prune(
 
 # <day>.json, <day>.html, <rollout>.json, and the half of one that a kill has left. What people put
 # there, or their storage, stays.
-_DAY = re.compile(rf"({re.escape(HALF)})?(?P<day>\d{{4}}-\d\d-\d\d)\.(json|html)(?(1)\.\d+)")
+_DAY = re.compile(rf"({re.escape(HALF)})?(?P<day>{DAY})\.(json|html)(?(1)\.\d+)")
 _EVIDENCE = re.compile(rf"({re.escape(HALF)})?(?P<rollout>[a-z0-9]+)\.json(?(1)\.\d+)")
 _NEVER = "9999"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from include.proof import check_chain, page, seal, text_of
+from include.proof import check_chain, day_of, page, seal, text_of
 from include.proof.chain import is_as_written
 from tests.include.proof.samples import DAYS, KEY, chain, proof, sign, verified, vm
 
@@ -123,6 +123,19 @@ def test_a_file_that_is_no_json_is_named() -> None:
     assert any(
         each.startswith(f"altered: {MIDDLE}: the file is not a") for each in findings(texts, pages)
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("2026-11-24.json", "2026-11-24"),
+        *((name, None) for name in ("notes-2-aa.json", "2026-11-24.html", "2026-11-24.json.bak")),
+        *((name, None) for name in ("2026-11-24.json\n", "٢٠٢٦-11-24.json", ".2026-11-24.json.7")),
+    ],
+)
+def test_only_the_file_of_a_day_is_a_days(name: str, day: str | None) -> None:
+    """Notes that somebody keeps beside the proofs would be a day after all others."""
+    assert day_of(name) == day
 
 
 def test_the_page_for_people_belongs_to_the_proof() -> None:
