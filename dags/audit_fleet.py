@@ -8,7 +8,8 @@
    `grace`, of a service of the catalogue, and no rollout of it under way. What other people made
    is never touched.
 4. `heal`, with `repair=true`, looks again and starts a rollout of each service that still has a
-   dead VM. It replaces just what is broken. What one system refused to mend does not stop it.
+   dead VM, as many as `budgets.services` allows. It replaces just what is broken. What one system
+   refused to mend does not stop it.
 5. `mended` does nothing: by it the run is red when `repair` or `heal` failed.
 """
 

@@ -4,7 +4,7 @@ from include.audit.brake import brake
 from include.audit.facts import FleetFacts, Lease, Monitored
 from include.audit.find import find, rollouts
 from include.audit.finding import ACTS, Act, Finding, Kind
-from include.audit.heal import heal, needing
+from include.audit.heal import heal, in_turn, needing
 from include.audit.judge import Judged, judge
 from include.audit.memory import Memory, remember
 from include.audit.render import as_json, as_table
@@ -27,6 +27,7 @@ __all__ = [
     "brake",
     "find",
     "heal",
+    "in_turn",
     "judge",
     "needing",
     "remember",

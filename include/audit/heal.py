@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any
 
 from include.audit.finding import Finding
@@ -29,6 +30,24 @@ def heal(judged: Iterable[Judged]) -> dict[str, dict[str, Any]]:
     for found in needing(judged):
         broken[found.service].append(found)
     return {service: _params(found) for service, found in sorted(broken.items())}
+
+
+def in_turn(judged: Iterable[Judged], run: str) -> list[str]:
+    """Return the services that get a rollout, in the order in which they do where not all can.
+
+    First those with a VM that vanished: the repair has removed what tells of it, so no other audit
+    heals it. The others in another order in each *run* of the audit: else those whose rollouts fail
+    would keep the last ones waiting for ever.
+    """
+    found = needing(judged)
+    lost = {each.service for each in found if each.vanished}
+    return sorted(
+        {each.service for each in found}, key=lambda name: (name not in lost, _lot(run, name))
+    )
+
+
+def _lot(run: str, service: str) -> bytes:
+    return sha256(f"{run}/{service}".encode()).digest()
 
 
 def _params(findings: list[Finding]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Budgets(Part):
     """How much may be under way at once."""
 
     services: Count = 10
-    """Number of services that are rotated at once."""
+    """Number of services that are rotated at once; an audit heals as many, beside these."""
     vms_above_plan: Count = 40
     """Number of VMs that may exist beside those of the services' plans."""
     vms_waiting: Count = 20

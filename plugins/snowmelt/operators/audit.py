@@ -50,6 +50,7 @@ class Audit:
     judged: Sequence[Judged]
     question: str  # of the brake; "" when it is released
     memory: Memory  # for the next audit
+    healing: frozenset[str]  # services with something broken, and a rollout under way
 
 
 class AuditOperator(BaseOperator):
@@ -83,6 +84,7 @@ class AuditOperator(BaseOperator):
             judged=[each for each in judged if each.finding.service in ("", *chosen)],
             question=brake(down, views, busy=busy, max_down=params["max_down"] / 100),
             memory=remember(memory, findings, rollouts(views), services, now),
+            healing=busy & {each.service for each in down if each.broken},
         )
 
     def for_change(self, context: Context, only: Collection[str] | None = None) -> Audit:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.audit import heal
+from include.audit import heal, in_turn
 from include.front_doors import rollout_dag
+from snowmelt.catalogue import settled_fleet
 from snowmelt.errors import SnowmeltError, raise_all
 from snowmelt.hooks.dag_runs import DagRunsHook
 from snowmelt.operators.audit import AuditOperator
@@ -22,6 +23,8 @@ class HealFleet(AuditOperator):
 
     What the audit saw broken, and a fresh look as well: a slot that was broken yesterday may hold a
     whole VM by now. It does not wait for them: each is a run of its own, with its own way back.
+    At most so many are under way at once as services in a rotation; the others are left to the next
+    audit: much may be dead that the brake lets pass, and each rollout asks OpenNebula for VMs.
     """
 
     template_fields: Sequence[str] = ("broken",)
@@ -31,13 +34,20 @@ class HealFleet(AuditOperator):
         self.broken = broken
 
     def execute(self, context: Context) -> list[str]:
-        wanted = heal(self.for_change(context, self.broken).judged)
+        found = self.for_change(context, self.broken)
+        wanted = heal(found.judged)
         if not wanted:
             raise AirflowSkipException("nothing to heal")
+        allowed, under_way = settled_fleet().budgets.services, len(found.healing)
         started, failed = list[str](), list[SnowmeltError]()
-        for service, params in wanted.items():
+        for service in in_turn(found.judged, context["dag_run"].run_id):
+            if under_way + len(started) >= allowed:
+                self.log.warning(
+                    "rollout_%s is left to the next audit: %s", service, _full(allowed)
+                )
+                continue
             try:
-                started += self._heal(service, params, context)
+                started += self._heal(service, wanted[service], context)
             except SnowmeltError as error:
                 self.log.warning("rollout_%s: %s", service, error)
                 failed.append(error)
@@ -56,3 +66,7 @@ class HealFleet(AuditOperator):
         outcome = runs.ensure_run(dag_id, run_id, params, note="from audit_fleet")
         self.log.info("%s run of %s: %s", outcome, dag_id, params["reason"])
         return [dag_id]
+
+
+def _full(allowed: int) -> str:
+    return f"{allowed} services are under way, as many as budgets.services of fleet.yaml allows"

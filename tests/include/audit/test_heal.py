@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from include.audit import heal
+from include.audit import heal, in_turn
 from tests.include.audit.fleet import ROLLOUT, Fleet
 
 NAME = f"shop-{ROLLOUT}-1"
@@ -52,3 +52,24 @@ def test_the_reason_fits_into_the_form_of_a_rollout() -> None:
         fleet.turn(f"shop-{ROLLOUT}-{slot}", "off")
 
     assert len(heal(fleet.judged())["shop"]["reason"]) == 500
+
+
+def test_who_cannot_be_healed_by_a_later_audit_is_first() -> None:
+    """Nothing tells of a VM that vanished once the repair has been at it."""
+    fleet = Fleet()
+    fleet.turn(NAME, "off")
+    fleet.lose(f"worker-{ROLLOUT}-1")
+    judged = fleet.judged()
+
+    assert {tuple(in_turn(judged, f"run {n}")) for n in range(9)} == {("worker", "shop")}
+
+
+def test_nobody_is_always_the_last() -> None:
+    """Where not all get a rollout, and those of some fail each time."""
+    fleet = Fleet()
+    fleet.turn(NAME, "off")
+    fleet.turn(f"worker-{ROLLOUT}-1", "off")
+    judged = fleet.judged()
+
+    assert {in_turn(judged, f"run {n}")[0] for n in range(9)} == {"shop", "worker"}
+    assert in_turn(judged, "run 1") == in_turn(judged, "run 1")

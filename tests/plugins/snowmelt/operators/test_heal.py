@@ -9,8 +9,10 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.catalogue import Service
+from include.catalogue.fleet import Budgets, Fleet
 from snowmelt.errors import Refused
 from snowmelt.operators.audit import Brake
+from snowmelt.operators.heal import HealFleet
 from tests.plugins.snowmelt.auditing import FIRST, SECOND, asked, audit, catalogue, heal, repair
 from tests.plugins.snowmelt.kit import OLD, planned, service, serving, spec, two_old
 from tests.plugins.snowmelt.world import FakeRun, FakeWorld
@@ -185,3 +187,59 @@ def test_a_service_that_cannot_be_healed_does_not_stop_the_others(
     with pytest.raises(Refused, match="paused"):
         heal()
     assert [dag for dag, _ in world.runs] == ["rollout_shop"]
+
+
+def broken(world: FakeWorld, catalogue: dict[str, Service], *names: str) -> None:
+    """Let each service have lost a VM."""
+    for name in names:
+        catalogue[name] = service(name=name, balancer=None, monitoring=None)
+        world.add_vm(spec(f"{name}-q2w4e7r-0", "1.0")).phase = "unknown"
+
+
+def at_once(monkeypatch: pytest.MonkeyPatch, services: int) -> None:
+    fleet = Fleet(budgets=Budgets(services=services))
+    monkeypatch.setattr("snowmelt.operators.heal.settled_fleet", lambda: fleet)
+
+
+def test_no_more_are_healed_at_once_than_are_rotated_at_once(
+    world: FakeWorld, catalogue: dict[str, Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fifth of the fleet may be down before the brake asks: dozens of rollouts together."""
+    two_old(world)
+    broken(world, catalogue, *"abcde")
+    at_once(monkeypatch, services=3)
+
+    first = heal()
+
+    assert len(first) == len(world.runs) == 3
+    for run in world.runs.values():
+        run.state = "success"
+    world.vms = {i: vm for i, vm in world.vms.items() if f"rollout_{vm.spec.service}" not in first}
+    later = HealFleet(task_id="heal", broken=audit()["broken"])
+    ctx = asked()
+    ctx["dag_run"].run_id = "manual__8"
+    assert {*first, *later.execute(ctx)} == {f"rollout_{name}" for name in "abcde"}
+
+
+def test_a_rollout_that_an_audit_before_has_started_counts(
+    world: FakeWorld, catalogue: dict[str, Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_old(world)
+    broken(world, catalogue, "a", "b", "c")
+    world.runs["rollout_a", "audit__an hour ago"] = FakeRun(conf={})
+    at_once(monkeypatch, services=2)
+
+    assert heal() in (["rollout_b"], ["rollout_c"])
+
+
+def test_one_that_cannot_be_started_takes_nobody_s_place(
+    world: FakeWorld, catalogue: dict[str, Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_old(world)
+    broken(world, catalogue, "a", "b")
+    at_once(monkeypatch, services=1)
+    world.fail("ensure_run", Refused("it is paused"))
+
+    with pytest.raises(Refused, match="paused"):
+        heal()
+    assert len(world.runs) == 1
