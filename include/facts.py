@@ -156,6 +156,10 @@ class HostHealth:
     checks: tuple[CheckResult, ...]
 
 
+# states of a run that has not ended
+ACTIVE = ("queued", "running")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DagRun:
     """A run of a DAG, as Airflow shows it."""

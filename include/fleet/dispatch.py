@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from include.catalogue.fleet import Budgets
+from include.facts import ACTIVE
 from include.fleet.plan import RotationPlan, Turn
 from include.fleet.standing import LEFT, PUT_OFF, UNABLE
 
@@ -22,7 +23,7 @@ class Progress:
     @property
     def active(self) -> bool:
         """Whether its rotation is under way."""
-        return self.state in ("queued", "running")
+        return self.state in ACTIVE
 
     @property
     def ended(self) -> bool:

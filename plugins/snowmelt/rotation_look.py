@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from include.facts import CloudVm
+from include.facts import ACTIVE, CloudVm
 from include.fleet import Budget, Decision, Progress, RotationPlan, Turn, decide
 from include.fleet.standing import Standing
 from include.fleet.turns import run_id
@@ -19,7 +19,6 @@ from snowmelt.rotation_start import Read
 
 # by service; those whose turn has not come are left out
 Standings = Mapping[str, Standing]
-ACTIVE = ("queued", "running")
 CHANGING = (*ACTIVE, "failed")  # somebody may clear a failed one, and mend it
 
 log = logging.getLogger(__name__)

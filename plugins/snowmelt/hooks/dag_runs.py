@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from include.facts import DagRun
+from include.facts import ACTIVE, DagRun
 from include.verdict import Outcome
 from snowmelt.errors import Missing, Refused, Unreachable
 
@@ -21,19 +21,19 @@ class DagRunsHook:
     def look(self, dag_id: str, run_id: str) -> DagRun:
         """Return the state of the run and of its task instances."""
         try:
-            state = _ask("get_dagrun_state", dag_id, run_id)
+            state = ask("get_dagrun_state", dag_id, run_id)
         except Missing:
             return DagRun(state=None)
-        found = _ask("get_task_states", dag_id=dag_id, run_ids=[run_id])
+        found = ask("get_task_states", dag_id=dag_id, run_ids=[run_id])
         return DagRun(state=str(state.value), tasks=found.get(run_id, {}))
 
     def exists(self, dag_id: str, run_id: str) -> bool:
         """Return whether the run is there, in whatever state."""
-        return bool(_ask("get_dr_count", dag_id=dag_id, run_ids=[run_id]))
+        return bool(ask("get_dr_count", dag_id=dag_id, run_ids=[run_id]))
 
     def under_way(self, dag_id: str) -> int:
         """Return how many runs of the DAG wait or run: one that waits may begin at any moment."""
-        return int(_ask("get_dr_count", dag_id=dag_id, states=["queued", "running"]))
+        return int(ask("get_dr_count", dag_id=dag_id, states=list(ACTIVE)))
 
     def ensure_run(
         self, dag_id: str, run_id: str, conf: Mapping[str, Any], note: str = ""
@@ -60,7 +60,7 @@ class DagRunsHook:
 
     def failed_tasks(self, dag_id: str, run_id: str) -> list[tuple[str, int]]:
         """Return (task id, map index) of each task instance that failed itself."""
-        crumbs = _ask("get_task_breadcrumbs", dag_id, run_id)
+        crumbs = ask("get_task_breadcrumbs", dag_id, run_id)
         return [(str(c["task_id"]), int(c["map_index"])) for c in crumbs if c["state"] == "failed"]
 
     def address(self, dag_id: str, run_id: str) -> str:
@@ -70,7 +70,7 @@ class DagRunsHook:
         return str(build_airflow_dagrun_url(dag_id=dag_id, run_id=run_id))
 
 
-def _ask(verb: str, *args: Any, **kwargs: Any) -> Any:
+def ask(verb: str, *args: Any, **kwargs: Any) -> Any:
     """Call one of the static methods by which Airflow lets tasks and triggers look."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 

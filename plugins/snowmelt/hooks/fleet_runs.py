@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from snowmelt.errors import Missing
-from snowmelt.hooks.dag_runs import DagRunsHook, _ask
-
-UNDER_WAY = ["queued", "running"]
+from snowmelt.hooks.dag_runs import DagRunsHook, ask
 
 
 class FleetRunsHook(DagRunsHook):
@@ -14,7 +12,7 @@ class FleetRunsHook(DagRunsHook):
     def state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a run that was there, "" when it has gone."""
         try:
-            state = _ask("get_dagrun_state", dag_id, run_id)
+            state = ask("get_dagrun_state", dag_id, run_id)
         except Missing:
             return ""
         return str(getattr(state, "value", state))
@@ -25,7 +23,3 @@ class FleetRunsHook(DagRunsHook):
         Asks first whether it is there: Airflow logs an error for each run that is not.
         """
         return self.state(dag_id, run_id) if self.exists(dag_id, run_id) else ""
-
-    def under_way(self, dag_id: str) -> int:
-        """Return how many runs of a DAG wait or run."""
-        return int(_ask("get_dr_count", dag_id=dag_id, states=UNDER_WAY))
