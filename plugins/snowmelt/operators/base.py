@@ -90,10 +90,3 @@ class WaitOperator(BaseOperator):
 def deadline(limit: timedelta) -> float:
     """Return the moment *limit* from now, in epoch seconds."""
     return time.time() + limit.total_seconds()
-
-
-def failed_before(task: BaseOperator, context: Context) -> bool:
-    """Say whether something failed before *task*: later steps may be under way already."""
-    ti, before = context["ti"], sorted(task.upstream_task_ids)
-    states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id], task_ids=before)
-    return not {"failed", "upstream_failed"}.isdisjoint(states.get(ti.run_id, {}).values())

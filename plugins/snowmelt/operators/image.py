@@ -15,8 +15,9 @@ from include.image_rules import image_verdict, made_for, removable, users
 from include.images import Change, Images, Refresh
 from snowmelt.catalogue import templates_named
 from snowmelt.errors import Busy, Missing, Refused, SnowmeltError
+from snowmelt.failures import failed_steps
 from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
-from snowmelt.operators.base import BRIEF_S, WaitOperator, deadline, failed_before
+from snowmelt.operators.base import BRIEF_S, WaitOperator, deadline
 from snowmelt.triggers.image import ImageReadyTrigger, ImagesGoneTrigger
 
 if TYPE_CHECKING:
@@ -141,10 +142,15 @@ class UndoRefresh(ImageOperator):
     """
 
     def execute(self, context: Context) -> Any:
-        if not self.refresh or not failed_before(self, context):
+        if not self.refresh or not self._failed(context):
             raise AirflowSkipException("nothing failed")
         self._undo_templates()
         return self.wait_for_late_steps(context, then="remove_made")
+
+    def _failed(self, context: Context) -> tuple[str, ...]:
+        ti = context["ti"]
+        before = sorted(self.upstream_task_ids)
+        return failed_steps(ti.dag_id, ti.run_id, before, ti.get_task_states)
 
     def remove_made(self, context: Context, event: dict[str, Any]) -> Any:
         """Look again, then remove the image and wait for its end."""

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException
+from airflow.sdk.execution_time.comms import ErrorResponse
 
 from snowmelt.errors import Busy, Conflict, NotAllowed, Refused, SnowmeltError, Unreachable
 from snowmelt.operators.base import LATE
@@ -346,6 +347,18 @@ def test_an_image_that_a_vm_has_stays_until_that_is_gone(world: FakeWorld) -> No
     with pytest.raises(Busy, match="1 VMs"):
         undo(refresh, **FAILED)
     assert NEW_IMAGE in names(world)
+
+
+def test_an_airflow_that_does_not_say_what_failed_is_asked_again(world: FakeWorld) -> None:
+    refresh = planned()
+    ctx = context(Ti(states=FAILED))
+
+    def refuse(**_: Any) -> Any:
+        raise AirflowRuntimeError(ErrorResponse(detail={"status": 503}))
+
+    ctx["ti"].get_task_states = refuse
+    with pytest.raises(Unreachable, match="does not say which steps have failed"):
+        run(undoing(refresh), ctx)
 
 
 def test_undoing_twice_changes_nothing(world: FakeWorld) -> None:
