@@ -166,3 +166,5 @@ class DagRun:
 
     state: str | None  # queued, running, success or failed; None: there is no such run
     tasks: Mapping[str, str | None] = field(default_factory=dict)  # {"plan": …, "old.drain_0": …}
+    # while it is queued, of the other runs of its DAG: the tasks by which each begins and ends
+    others: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)

@@ -15,6 +15,10 @@ from include.verdict import Verdict, done, failed, pending
 
 Asked = Mapping[str, Any]
 
+# of a rollout; after both of the last ones nothing of it comes any more
+_FIRST, _LAST = "plan", ("verify", "roll_back")
+MILESTONES = (_FIRST, *_LAST)
+
 # states of a task instance in which nothing more happens by itself
 _ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 _UNDER_WAY = frozenset({"running", "deferred", "up_for_retry", "queued"})
@@ -141,8 +145,18 @@ def end_verdict(run: DagRun) -> Verdict:
     if run.state is None:
         return failed("the run of the rollout has been deleted")
     if run.state == "queued":
-        return pending("the rollout waits for its turn: another one of this service runs")
+        holder = _holder(run.others)
+        return pending("the rollout waits for its turn" + (holder and f": {holder} runs"))
     return pending(_progress(run.tasks))
+
+
+def _holder(runs: Mapping[str, Mapping[str, str | None]]) -> str:
+    """Return the run that holds the service, "" where none seems to."""
+    for run_id, tasks in sorted(runs.items()):
+        ended = all(tasks.get(task, "removed") in _ENDED for task in _LAST)
+        if tasks.get(_FIRST) and not ended:
+            return run_id
+    return ""
 
 
 def _progress(tasks: Mapping[str, str | None]) -> str:

@@ -105,6 +105,26 @@ def test_who_follows_sees_what_goes_on() -> None:
     assert end_verdict(run).detail == "1 of 3 tasks have ended; now canary.create_vm_0"
 
 
+@pytest.mark.parametrize(
+    ("verify", "roll_back", "told"),
+    [
+        (None, None, ": audit__1 runs"),
+        ("upstream_failed", "running", ": audit__1 runs"),
+        ("success", "skipped", ""),
+    ],
+)
+def test_who_waits_says_for_which_run(verify: str | None, roll_back: str | None, told: str) -> None:
+    others: dict[str, dict[str, str | None]] = {
+        "a": {"plan": "success", "verify": "success", "roll_back": "skipped"},
+        "audit__1": {"plan": "success", "verify": verify, "roll_back": roll_back},
+        "behind": {"plan": None, "verify": None, "roll_back": None},
+    }
+
+    run = DagRun(state="queued", others=others)
+
+    assert end_verdict(run).detail == f"the rollout waits for its turn{told}"
+
+
 def test_the_reason_of_a_failure_is_one_line() -> None:
     assert why_failed([("watch", "too many errors"), ("verify", "")]) == (
         "watch: too many errors; verify: see its log"

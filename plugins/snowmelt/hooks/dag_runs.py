@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from include.facts import ACTIVE, DagRun
+from include.front_doors import MILESTONES
 from include.verdict import Outcome
 from snowmelt.errors import Missing, Refused, Unreachable
 
@@ -19,13 +20,19 @@ class DagRunsHook:
     """Airflow itself as one more system: a run of a DAG is found by its id."""
 
     def look(self, dag_id: str, run_id: str) -> DagRun:
-        """Return the state of the run and of its task instances."""
+        """Return the state of the run and of its task instances.
+
+        One that is queued has nothing to tell, so for the same two questions the others of its DAG
+        tell for whom it waits. Since when that one runs would be a third.
+        """
         try:
-            state = ask("get_dagrun_state", dag_id, run_id)
+            state = str(ask("get_dagrun_state", dag_id, run_id).value)
         except Missing:
             return DagRun(state=None)
-        found = ask("get_task_states", dag_id=dag_id, run_ids=[run_id])
-        return DagRun(state=str(state.value), tasks=found.get(run_id, {}))
+        which = {"task_ids": list(MILESTONES)} if state == "queued" else {"run_ids": [run_id]}
+        found = ask("get_task_states", dag_id=dag_id, **which)
+        others = {name: tasks for name, tasks in found.items() if name != run_id}
+        return DagRun(state=state, tasks=found.get(run_id, {}), others=others)
 
     def exists(self, dag_id: str, run_id: str) -> bool:
         """Return whether the run is there, in whatever state."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.facts import DagRun
+from include.front_doors import MILESTONES
 from include.last_good import Good
 from include.verdict import Outcome
 from snowmelt.errors import Missing
@@ -18,7 +19,13 @@ class FakeDagRuns(Fake):
     @verb
     def look(self, dag_id: str, run_id: str) -> DagRun:
         run = self.world.runs.get((dag_id, run_id))
-        return DagRun(state=run.state, tasks=dict(run.tasks)) if run else DagRun(state=None)
+        if run is None:
+            return DagRun(state=None)
+        if run.state != "queued":
+            return DagRun(state=run.state, tasks=dict(run.tasks))
+        runs = {name: each.tasks for (dag, name), each in self.world.runs.items() if dag == dag_id}
+        found = {n: {t: s for t, s in has.items() if t in MILESTONES} for n, has in runs.items()}
+        return DagRun(state=run.state, tasks=found.pop(run_id), others=found)
 
     @verb
     def exists(self, dag_id: str, run_id: str) -> bool:
