@@ -100,12 +100,24 @@ class PlanRollout(BaseOperator):
         wanted = Wanted.from_params(params)
         run = context["dag_run"]
         rollout = rollout_id(run.dag_id, run.run_id)
-        # the run itself is pinned to the entry as its file has it: read once more as a file is, one
-        # whose certificates the fleet's age outlives would be refused. `all_problems` tells of it
-        whole = settled_fleet().settled(service)
+        whole = self._with_the_fleets_age(service, wanted)
         try:
             return plan_rollout(whole, wanted, seen, rollout, datetime.now(UTC))
         except CannotSee as error:
             raise Unreachable(str(error)) from error
         except PlanError as error:
             raise Refused(str(error)) from error
+
+    def _with_the_fleets_age(self, service: Service, wanted: Wanted) -> Service:
+        """Return what the plan is made with; a mistake in `fleet.yaml` stops no deployment.
+
+        The run itself is pinned to the entry as its file has it: read once more as a file is, one
+        whose certificates the fleet's age outlives would be refused. `all_problems` tells of it.
+        """
+        try:
+            return settled_fleet().settled(service)
+        except Refused as error:
+            if wanted.replace == "outdated":  # it decides who goes
+                raise
+            self.log.warning("%s", error)
+            return service

@@ -243,3 +243,19 @@ def test_a_service_whose_file_says_no_age_has_that_of_the_fleet(
     made = Plan.from_json(ti.pushed["rollout"]["plan"])
     assert len(made.kept) == (2 if stay else 0)
     assert Service.model_validate(ti.pushed["rollout"]["service"])
+
+
+def test_a_mistake_in_the_fleets_file_stops_no_deployment(
+    world: FakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where the age decides who goes."""
+    folder = tmp_path / "services"
+    folder.mkdir()
+    (folder / "shop.yaml").write_text(yaml.safe_dump(service().model_dump(mode="json")))
+    (tmp_path / "fleet.yaml").write_text("max_age: soon")
+    monkeypatch.setenv("SNOWMELT_CATALOGUE", str(folder))
+    two_old(world)
+
+    assert plan(release="1.1")[0] == [f"shop-{ROLLOUT}-0"]
+    with pytest.raises(Refused, match=r"fleet\.yaml: max_age: "):
+        plan(replace="outdated")
