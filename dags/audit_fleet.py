@@ -26,6 +26,7 @@ from snowmelt.operators.heal import HealFleet
 from snowmelt.operators.repair import RepairFleet
 from snowmelt.params import DEFAULTS
 from snowmelt.params_audit import audit_params
+from snowmelt.tell import tell_failure
 
 with DAG(
     "audit_fleet",
@@ -37,6 +38,7 @@ with DAG(
     max_active_runs=1,  # what it remembers has one writer
     dagrun_timeout=timedelta(minutes=50),  # or a later one would wait for a system that is down
     default_args=DEFAULTS,
+    on_failure_callback=tell_failure,
     doc_md=__doc__,
     tags=["fleet"],
 ):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from include.catalogue import CatalogueError
 from include.fleet.problems import all_problems
+from snowmelt.notifiers import not_there
 
-if problems := all_problems(datetime.now(UTC)):
+if problems := [*all_problems(datetime.now(UTC)), *not_there()]:
     raise CatalogueError(problems)

@@ -22,6 +22,7 @@ from snowmelt.operators.clean_up import (
 )
 from snowmelt.params import DEFAULTS
 from snowmelt.params_clean_up import clean_up_params
+from snowmelt.tell import tell_failure
 
 with DAG(
     "clean_up",
@@ -31,6 +32,7 @@ with DAG(
     max_active_runs=1,
     catchup=False,
     default_args=DEFAULTS,
+    on_failure_callback=tell_failure,
     doc_md=__doc__,
     tags=["state"],
 ) as dag:

@@ -19,6 +19,7 @@ from include.catalogue.loader import requested_names
 from snowmelt.operators.expiry import FindReminders, RemindOwner, RetireRequest, ReviewRequests
 from snowmelt.params import DEFAULTS
 from snowmelt.params_request import end_params
+from snowmelt.tell import tell_failure
 
 with DAG(
     "expire_requests",
@@ -29,6 +30,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args={**DEFAULTS, "owner": "snowmelt"},
+    on_failure_callback=tell_failure,
     is_paused_upon_creation=False,
     doc_md=__doc__,
     tags=["front door", "requests"],

@@ -22,6 +22,7 @@ from include.front_doors import FRONT_DOORS, FrontDoor
 from snowmelt.operators.front_door import GoThrough
 from snowmelt.params import DEFAULTS
 from snowmelt.params_front_doors import front_door_params
+from snowmelt.tell import tell_failure
 
 
 def front_door(door: FrontDoor) -> DAG:
@@ -33,6 +34,7 @@ def front_door(door: FrontDoor) -> DAG:
         schedule=None,
         max_active_runs=100,  # the lock is the rollout's
         default_args={**DEFAULTS, "owner": "snowmelt"},
+        on_failure_callback=tell_failure,
         is_paused_upon_creation=False,
         doc_md=f"{door.does}\n\n{__doc__}",
         tags=["front door"],

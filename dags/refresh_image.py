@@ -35,6 +35,7 @@ from snowmelt.operators.sweep import ClearLeftovers
 from snowmelt.operators.trial import CreateTrialVm, RetireTrial
 from snowmelt.params import DEFAULTS
 from snowmelt.params_image import refresh_params
+from snowmelt.tell import tell_failure
 
 with DAG(
     "refresh_image",
@@ -43,6 +44,7 @@ with DAG(
     max_active_runs=1,
     is_paused_upon_creation=False,  # it begins with a form
     default_args=DEFAULTS,
+    on_failure_callback=tell_failure,
     doc_md=__doc__,
     tags=["image"],
 ) as dag:

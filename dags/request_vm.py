@@ -19,9 +19,11 @@ from include.catalogue.requests import load_policy
 from snowmelt.operators.request import ExtendRequest, RequestVm
 from snowmelt.params import DEFAULTS
 from snowmelt.params_request import extension_params, request_params
+from snowmelt.tell import tell_failure
 
 COMMON: dict[str, Any] = {
     "default_args": {**DEFAULTS, "owner": "snowmelt"},
+    "on_failure_callback": tell_failure,
     "is_paused_upon_creation": False,
     "doc_md": __doc__,
     "tags": ["front door", "requests"],

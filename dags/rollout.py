@@ -12,6 +12,7 @@ from airflow.sdk import DAG, get_parsing_context
 from include.catalogue.loader import CatalogueError, load_service, service_names
 from include.catalogue.model import Service
 from snowmelt.params import DEFAULTS, rollout_params
+from snowmelt.tell import tell_failure
 from snowmelt.wiring import GRAPHS
 
 
@@ -24,6 +25,7 @@ def rollout(service: Service) -> DAG:
         max_active_runs=1,  # the service's lock: a second run waits
         is_paused_upon_creation=False,  # a VM that was asked for comes without another click
         default_args={**DEFAULTS, "owner": service.owner},
+        on_failure_callback=tell_failure,
         doc_md=f"{__doc__}\n{graph.__doc__}",
         tags=["rollout", service.name],
     ) as dag:

@@ -24,6 +24,7 @@ from snowmelt.operators.fleet_plan import PlanRotation
 from snowmelt.operators.fleet_proof import WriteProof
 from snowmelt.params import DEFAULTS
 from snowmelt.params_fleet import rotation_params
+from snowmelt.tell import tell_failure
 
 starts = load_fleet().rotation
 
@@ -39,6 +40,7 @@ with DAG(
     max_active_runs=1,
     is_paused_upon_creation=True,  # a site begins with a dry run, and that needs it switched on
     default_args={**DEFAULTS, "owner": "snowmelt"},
+    on_failure_callback=tell_failure,
     doc_md=__doc__,
     tags=["fleet"],
 ):

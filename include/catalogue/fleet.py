@@ -13,6 +13,7 @@ from pydantic import Field
 from include.catalogue.loader import CatalogueError, catalogue_folder, parse
 from include.catalogue.maintenance import Budget, ClockTime, TimeZone
 from include.catalogue.model import Service
+from include.catalogue.notifier import Notifier
 from include.catalogue.types import Duration, Part, Sentence, ServiceName, ShortName
 
 Count = Annotated[int, Field(ge=1)]
@@ -78,6 +79,8 @@ class Fleet(Part):
     exceptions: tuple[FleetException, ...] = ()
     """Services that may not be rotated for a while."""
     proof: Proofs = Proofs()
+    notify: tuple[Notifier, ...] = ()
+    """Who is told when a run fails, with templates that know the `failure`. Left out: nobody."""
 
     @property
     def zone(self) -> ZoneInfo:

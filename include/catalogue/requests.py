@@ -15,11 +15,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from include.catalogue.loader import CatalogueError, Problem, catalogue_folder, mistakes, parse
 from include.catalogue.model import Service
+from include.catalogue.notifier import Notifier
 from include.catalogue.parts import Size
 from include.catalogue.types import (
     Duration,
     Part,
-    Sentence,
     ShortName,
     read_duration,
     write_duration,
@@ -32,15 +32,6 @@ GRACE = timedelta(minutes=10)
 TRIAL = "-trial"
 
 
-class Notifier(Part):
-    """Who carries a reminder: an Airflow notifier."""
-
-    notifier: Sentence
-    """Class of the notifier: airflow.providers.smtp.notifications.smtp.SmtpNotifier."""
-    arguments: dict[str, Any] = Field(default_factory=dict)
-    """What the notifier is made with: by name, templates that know the `request`."""
-
-
 class RequestPolicy(Part):
     """What may be asked for, and for how long."""
 
@@ -51,7 +42,7 @@ class RequestPolicy(Part):
     remind: Duration = timedelta(days=1)
     """How long before the end the owner is reminded; of a short life, at its half."""
     reminders: tuple[Notifier, ...] = ()
-    """Who carries a reminder. Left out: only the log of `expire_requests` has it."""
+    """Who carries a reminder: templates know the `request`. Left out: only the log has it."""
     sizes: dict[ShortName, Size] = Field(default_factory=dict)
     """Sizes, by the name that the form shows."""
     offers: dict[ShortName, dict[str, Any]] = Field(default_factory=dict)

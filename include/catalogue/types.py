@@ -6,12 +6,21 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 # a date in names of files and in forms; here, where a form has it without all that a proof imports
 DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = r"^[0-9]{1,6}(s|m|h|d)$"
+_CLASS_PATH = r"^([A-Za-z_][A-Za-z0-9_]*\.)+[A-Za-z_][A-Za-z0-9_]*$"
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 
 
@@ -35,6 +44,13 @@ def write_duration(duration: timedelta) -> str:
     seconds = int(duration.total_seconds())
     unit = next(u for u in ("d", "h", "m", "s") if seconds % _UNITS[u] == 0)
     return f"{seconds // _UNITS[unit]}{unit}"
+
+
+def _class_path(text: str) -> str:
+    if not re.fullmatch(_CLASS_PATH, text):
+        example = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
+        raise ValueError(f"write module and class, such as {example}, not {text!r}")
+    return text
 
 
 def _above_zero(duration: Any) -> timedelta:
@@ -97,6 +113,17 @@ ShortName = Annotated[
     Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$",
         description="At most 128 letters, digits, underscores, dots and hyphens.",
+    ),
+]
+ClassPath = Annotated[
+    str,
+    AfterValidator(_class_path),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": _CLASS_PATH,
+            "description": "Module and class, with dots between: a.module.AClass.",
+        }
     ),
 ]
 Sentence = Annotated[

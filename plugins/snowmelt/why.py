@@ -6,6 +6,8 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from airflow.providers.common.compat.sdk import redact
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -14,12 +16,16 @@ log = logging.getLogger(__name__)
 # under this XCom key a front door finds the reason of a failed rollout
 WHY = "why"
 
+# and under this one a step that followed a rollout says which run's failure it only repeats
+TOLD_BY = "told_by"
+
 
 def say_why(context: Context) -> None:
     """Log the reason of a failure in one line; Airflow's own traceback stands above it."""
     error = context.get("exception")
     ti = context["ti"]
-    why = " | ".join(str(error).split("\n")) if error else "?"
+    # it is kept where no log filter is: what this task has read of Connections must not be in it
+    why = str(redact(" | ".join(str(error).split("\n")))) if error else "?"
     if error:  # the callback of a killed task runs where nothing can be pushed
         with suppress(Exception):  # nothing may follow the last line
             ti.xcom_push(key=WHY, value=why)

@@ -34,6 +34,14 @@ class DagRunsHook:
         others = {name: tasks for name, tasks in found.items() if name != run_id}
         return DagRun(state=state, tasks=found.get(run_id, {}), others=others)
 
+    def states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
+        """Return the state of each task instance: of `drain`, or `drain_3` in a mapped group.
+
+        The one question about a run that the dag-processor answers too, where callbacks are.
+        """
+        found = ask("get_task_states", dag_id=dag_id, run_ids=[run_id])
+        return dict(found.get(run_id, {}))
+
     def exists(self, dag_id: str, run_id: str) -> bool:
         """Return whether the run is there, in whatever state."""
         return bool(ask("get_dr_count", dag_id=dag_id, run_ids=[run_id]))

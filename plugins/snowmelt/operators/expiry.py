@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.catalogue.model import Service
-from include.catalogue.requests import Notifier, expired, is_ending
+from include.catalogue.notifier import Notifier
+from include.catalogue.requests import expired, is_ending
 from include.front_doors import rollout_dag
 from include.planner import Facts, see
 from include.traces import names_left
@@ -20,6 +20,7 @@ from snowmelt.hooks.dag_runs import DagRunsHook
 from snowmelt.hooks.good_releases import GoodReleasesHook
 from snowmelt.hooks.placements import PlacementsHook
 from snowmelt.hooks.requests import RequestsHook
+from snowmelt.notifiers import send
 from snowmelt.operators.front_door import FollowRollout
 from snowmelt.operators.request import policy
 from snowmelt.ours import known_rollouts
@@ -91,9 +92,7 @@ class RemindOwner(BaseOperator):
         if by is None:
             self.log.warning("%s of %s ends at %s", entry.name, entry.owner, entry.expires_at)
             return
-        module, _, name = by.notifier.rpartition(".")
-        notifier = getattr(import_module(module), name)(**by.arguments)
-        notifier({**context, "request": entry.model_dump(mode="json")})
+        send(by, context, request=entry.model_dump(mode="json"))
 
 
 class RetireRequest(FollowRollout):

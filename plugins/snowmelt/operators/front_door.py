@@ -27,7 +27,7 @@ from snowmelt.look import look
 from snowmelt.operators.base import WaitOperator, deadline
 from snowmelt.triggers.base import PauseTrigger
 from snowmelt.triggers.dag_runs import RolloutTrigger
-from snowmelt.why import WHY
+from snowmelt.why import TOLD_BY, WHY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -100,6 +100,8 @@ class FollowRollout(WaitOperator):
         dag_id, run_id = self._child(context)
         self.rollout_page = DagRunsHook().address(dag_id, run_id)
         if event["status"] != "done":
+            if DagRunsHook().look(dag_id, run_id).state == "failed":  # not where it only takes long
+                context["ti"].xcom_push(key=TOLD_BY, value=f"{dag_id} {run_id}")
             raise Refused(f"{event['detail']}: {self._why(dag_id, run_id)}")
         self.settle(event)
         found: dict[str, Any] | None = DagRunsHook().pulled(

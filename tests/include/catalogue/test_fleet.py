@@ -43,6 +43,19 @@ def test_a_mistake_names_the_file_and_the_field(tmp_path: Path) -> None:
     assert all(problem.file == file for problem in caught.value.problems)
 
 
+def test_who_is_told_is_named_by_module_and_class(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.yaml"
+    file.write_text("notify: [{notifier: a.module.AClass}, {notifier: Smtp}, {notifer: a.b}]")
+
+    with pytest.raises(CatalogueError) as caught:
+        load_fleet(file)
+
+    told = {problem.field: problem.fix for problem in caught.value.problems}
+    assert told["notify.1.notifier"].startswith("write module and class, such as airflow.")
+    assert told["notify.2.notifer"].startswith("unknown key")
+    assert not [field for field in told if field.startswith("notify.0")]
+
+
 @pytest.mark.parametrize(
     ("budget", "services", "allowed"),
     [(3, 250, 3), ("10%", 250, 25), ("1%", 5, 1), ("10%", 11, 2), ("100%", 4, 4)],

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from include.catalogue import fleet, maintenance, model, parts, requests, types
+from include.catalogue import fleet, maintenance, model, notifier, parts, requests, types
 from include.catalogue.loader import DEFAULT_FOLDER, parse
 from include.catalogue.schema import SCHEMA_FILE, SCHEMAS, schema_text
 from include.catalogue.types import Part
@@ -20,7 +20,7 @@ from include.catalogue.types import Part
 validator = import_module("jsonschema").Draft202012Validator  # Airflow brings it, without types
 KINDS: dict[str, type[Part]] = {
     name: kind
-    for module in (fleet, maintenance, model, parts, requests)
+    for module in (fleet, maintenance, model, notifier, parts, requests)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, Part)
 }

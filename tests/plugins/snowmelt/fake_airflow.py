@@ -28,6 +28,10 @@ class FakeDagRuns(Fake):
         return DagRun(state=run.state, tasks=found.pop(run_id), others=found)
 
     @verb
+    def states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
+        return dict(self.world.runs[dag_id, run_id].tasks)
+
+    @verb
     def exists(self, dag_id: str, run_id: str) -> bool:
         return (dag_id, run_id) in self.world.runs
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.log import mask_secret
 
 from snowmelt.errors import Refused
 from snowmelt.why import say_why
@@ -38,6 +39,17 @@ def test_who_follows_the_run_can_read_the_reason() -> None:
     say_why(told)
 
     assert ti.pushed == {"why": "no token"}
+
+
+def test_what_is_kept_of_the_reason_has_no_password_in_it() -> None:
+    """People are sent it, and no log's filter is on the way."""
+    mask_secret("correct horse")
+    ti = SimpleNamespace(task_id="watch", pushed={})
+    told: Any = {"ti": ti, "exception": Refused("https://ada:correct horse@example.org says no")}
+    ti.xcom_push = lambda key, value: ti.pushed.update({key: value})
+    say_why(told)
+
+    assert ti.pushed == {"why": "https://ada:***@example.org says no"}
 
 
 def test_a_task_that_was_killed_has_no_reason(caplog: pytest.LogCaptureFixture) -> None:

@@ -188,6 +188,17 @@ def test_a_notifier_that_fails_is_tried_again_and_the_other_not(
     assert told == ["web team: soon", "the team: soon"]
 
 
+def test_a_notifier_that_is_not_there_is_named_with_the_way_to_mend_it(
+    world: FakeWorld, policy: Path
+) -> None:
+    rules = yaml.safe_load(policy.read_text()) | {"reminders": [{"notifier": "no.such.Thing"}]}
+    policy.write_text(yaml.safe_dump(rules))
+    ends_in(20)
+
+    with pytest.raises(Refused, match=r"no\.such\.Thing: .*: is its provider installed"):
+        remind()
+
+
 def test_what_nobody_is_told_of_stands_in_the_log_once(
     world: FakeWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:

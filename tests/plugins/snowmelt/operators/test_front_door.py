@@ -120,6 +120,22 @@ def test_it_fails_with_the_reason_of_the_rollout(world: FakeWorld) -> None:
         run(door(), asked())
 
 
+@pytest.mark.parametrize(
+    ("state", "told"), [("failed", {"told_by": " ".join(CHILD)}), ("queued", {})]
+)
+def test_it_says_whose_failure_it_repeats(
+    world: FakeWorld, state: str, told: dict[str, str]
+) -> None:
+    """Not where the rollout has not ended: of that nobody else tells."""
+    ended(world, state)
+    ti, task = Ti(dag_id=DOOR), door()()
+    event = {"status": "failed", "detail": "not within the deadline", "retryable": False}
+    with pytest.raises(Refused):
+        task.show_outcome(asked(ti=ti), event)
+
+    assert ti.pushed == told
+
+
 def test_a_rollout_that_was_mended_is_followed_again(world: FakeWorld) -> None:
     child = ended(world, "failed", tasks={"watch": "failed"})
     with pytest.raises(Refused):
