@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+from typing import TypeVar
 
 from include.catalogue import CatalogueError, Service, load_service, service_names
 from include.catalogue.fleet import Fleet, load_fleet
 from include.catalogue.loader import requests_folder
 from include.catalogue.model import Connections
-from include.catalogue.requests import load_policy, merged
+from include.catalogue.requests import RequestPolicy, load_policy, merged
 from snowmelt.errors import Refused
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def readable_services(only: Collection[str] = ()) -> tuple[dict[str, Service], dict[str, str]]:
@@ -39,10 +43,24 @@ def known_services() -> dict[str, Service]:
     return services
 
 
+def settled_service(name: str) -> Service:
+    """Return a service; one that is not there, or whose file has a mistake, is `Refused`."""
+    return _settled(partial(load_service, name))
+
+
 def settled_fleet() -> Fleet:
-    """Return the fleet's own file; one with a mistake is refused."""
+    """Return the fleet's own file; one with a mistake is `Refused`."""
+    return _settled(load_fleet)
+
+
+def settled_policy() -> RequestPolicy:
+    """Return what people may ask for; a file with a mistake is `Refused`."""
+    return _settled(load_policy)
+
+
+def _settled(load: Callable[[], T]) -> T:
     try:
-        return load_fleet()
+        return load()
     except CatalogueError as error:
         raise Refused(str(error)) from error
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from include.catalogue import CatalogueError, Service, load_service
+from include.catalogue import Service
 from include.facts import CloudVm
 from include.fleet import Left, RotationPlan, Turn, left_out
 from include.fleet.calendar import open_spans
 from include.fleet.standing import LEFT, PUT_OFF, UNABLE, Standing
 from include.planner import parse_name
 from include.verdict import Outcome
-from snowmelt.catalogue import settled_fleet, users_of
+from snowmelt.catalogue import settled_fleet, settled_service, users_of
 from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.hooks.fleet_runs import FleetRunsHook
 from snowmelt.hooks.opennebula import OpenNebulaHook
@@ -95,10 +95,7 @@ def _left(
     `Refused` while no window is open.
     """
     moment = datetime.fromtimestamp(now, UTC)
-    try:
-        service = load_service(turn.service)
-    except CatalogueError as error:
-        raise Refused(str(error)) from error
+    service = settled_service(turn.service)
     in_use = len(_slots(read(turn.cloud)).get(turn.service, ()))
     left = left_out(settled_fleet(), service, moment, in_use)
     if left and left.kind == "closed":

@@ -13,14 +13,13 @@ import yaml
 
 from include.catalogue.loader import (
     REQUESTS_VARIABLE,
-    CatalogueError,
-    load_service,
     requested_names,
     requests_folder,
     service_names,
 )
 from include.catalogue.model import Service
 from include.verdict import Outcome
+from snowmelt.catalogue import settled_service
 from snowmelt.errors import Conflict, Missing, Refused
 
 # what is kept of each request, by the ends of its files' names; only entries are read as services
@@ -38,10 +37,7 @@ class RequestsHook:
         """Return one entry."""
         if name not in self.names():
             raise Missing(f"nobody asked for {name}, or it has gone")
-        try:
-            return load_service(name)
-        except CatalogueError as error:
-            raise Refused(str(error)) from error
+        return settled_service(name)
 
     def ensure(self, entry: Service) -> Outcome:
         """Add the entry. The same again is unchanged; another one of its name is a conflict."""

@@ -15,6 +15,7 @@ from include.catalogue.requests import expired, is_ending
 from include.front_doors import rollout_dag
 from include.planner import Facts, see
 from include.traces import names_left
+from snowmelt.catalogue import settled_policy
 from snowmelt.errors import SnowmeltError
 from snowmelt.hooks.dag_runs import DagRunsHook
 from snowmelt.hooks.good_releases import GoodReleasesHook
@@ -22,7 +23,6 @@ from snowmelt.hooks.placements import PlacementsHook
 from snowmelt.hooks.requests import RequestsHook
 from snowmelt.notifiers import send
 from snowmelt.operators.front_door import FollowRollout
-from snowmelt.operators.request import policy
 from snowmelt.ours import known_rollouts
 from snowmelt.remains import forget_remains
 
@@ -58,7 +58,7 @@ class FindReminders(BaseOperator):
     """Return the names of what ends soon and whose owners have not been told all of it."""
 
     def execute(self, context: Context) -> list[str]:
-        rules, requests, now = policy(), RequestsHook(), datetime.now(UTC)
+        rules, requests, now = settled_policy(), RequestsHook(), datetime.now(UTC)
         return [
             entry.name
             for entry in readable(self)
@@ -84,7 +84,7 @@ class RemindOwner(BaseOperator):
     def execute(self, context: Context) -> None:
         requests = RequestsHook()
         entry = requests.read(self.service)
-        for each in (None, *policy().reminders)[requests.told(entry) :]:
+        for each in (None, *settled_policy().reminders)[requests.told(entry) :]:
             self._tell(entry, each, context)
             requests.note_told(entry)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from include.catalogue import CatalogueError, Service, load_service
+from include.catalogue import Service
 from include.front_doors import (
     FRONT_DOORS,
     FrontDoor,
@@ -19,6 +19,7 @@ from include.front_doors import (
 )
 from include.last_good import last_good
 from include.planner import Plan, as_markdown
+from snowmelt.catalogue import settled_service
 from snowmelt.errors import Missing, Refused, SnowmeltError
 from snowmelt.hooks.dag_runs import DagRunsHook
 from snowmelt.hooks.good_releases import GoodReleasesHook
@@ -143,7 +144,7 @@ class GoThrough(FollowRollout):
 
     def conf(self, context: Context) -> dict[str, Any]:
         asked, door = context["params"], FRONT_DOORS[self.door]
-        service = in_catalogue(asked["service"])
+        service = settled_service(asked["service"])
         try:
             return {**rollout_conf(door, asked), **self._looked_up(door, service, asked)}
         except ValueError as error:
@@ -166,14 +167,6 @@ class GoThrough(FollowRollout):
 def _slot(service: Service, vm: str) -> dict[str, Any]:
     there = {seen.name for seen in look(service).vms if seen.phase != "done"}
     return {"slots": [slot_of(service.name, vm, there)]}
-
-
-def in_catalogue(name: str) -> Service:
-    """Return the service; one that is not there, or whose file is wrong, is refused."""
-    try:
-        return load_service(name)
-    except CatalogueError as error:
-        raise Refused(str(error)) from error
 
 
 def told(values: Mapping[str, Any]) -> str:

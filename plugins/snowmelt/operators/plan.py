@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from include.catalogue import CatalogueError, Service, load_service
+from include.catalogue import Service
 from include.placement import moved, placement
 from include.planner import (
     CannotSee,
@@ -20,7 +20,7 @@ from include.planner import (
     plan_rollout,
     rollout_id,
 )
-from snowmelt.catalogue import settled_fleet
+from snowmelt.catalogue import settled_fleet, settled_service
 from snowmelt.errors import Refused, Unreachable
 from snowmelt.hooks.placements import PlacementsHook
 from snowmelt.look import look_around
@@ -46,7 +46,7 @@ class PlanRollout(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         params = context["params"]
-        service = self._load()
+        service = settled_service(self.service)
         seen, dry_run = look_around(service), bool(params["dry_run"])
         plan = self._plan(service, seen, params, context)
         # to retire comes before a move: by force it would end VMs that their old pool still lists
@@ -87,12 +87,6 @@ class PlanRollout(BaseOperator):
                 " if it is the same place under another name, but not to retire it"
             )
         return before == now
-
-    def _load(self) -> Service:
-        try:
-            return load_service(self.service)
-        except CatalogueError as error:
-            raise Refused(str(error)) from error
 
     def _plan(
         self, service: Service, seen: Seen, params: Mapping[str, Any], context: Context

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from include.catalogue.loader import CatalogueError
 from include.catalogue.model import Service
-from include.catalogue.requests import RequestPolicy, extended, load_policy, new_request
+from include.catalogue.requests import extended, new_request
 from include.planner import rollout_id
+from snowmelt.catalogue import settled_policy
 from snowmelt.errors import Refused
 from snowmelt.hooks.dag_runs import DagRunsHook
 from snowmelt.hooks.requests import RequestsHook, ends_before
@@ -31,7 +31,7 @@ class RequestVm(FollowRollout):
     def prepare(self, context: Context) -> None:
         name, asked = self.service_name(context), context["params"]
         try:
-            entry = new_request(policy(), name, asked, context["dag_run"].run_after)
+            entry = new_request(settled_policy(), name, asked, context["dag_run"].run_after)
         except ValueError as error:
             raise Refused(str(error)) from error
         self.log.info("%s %s, until %s", RequestsHook().ensure(entry), name, entry.expires_at)
@@ -109,7 +109,9 @@ class ExtendRequest(FollowRollout):
         asked = context["params"]
         entry = RequestsHook().read(asked["service"])
         try:
-            return extended(policy(), entry, asked["lifetime"], context["dag_run"].run_after)
+            return extended(
+                settled_policy(), entry, asked["lifetime"], context["dag_run"].run_after
+            )
         except ValueError as error:
             raise Refused(str(error)) from error
 
@@ -117,11 +119,3 @@ class ExtendRequest(FollowRollout):
 def way_out(name: str) -> str:
     """Return how to get rid of a request whose VM never came."""
     return f"To take back what was asked for, run expire_requests with end_now={name}"
-
-
-def policy() -> RequestPolicy:
-    """Return what may be asked for here."""
-    try:
-        return load_policy()
-    except CatalogueError as error:
-        raise Refused(str(error)) from error
