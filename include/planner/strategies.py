@@ -1,4 +1,8 @@
-"""Strategies by name. Each returns the moves that are safe right now; none means wait, or done."""
+"""Strategies by name. Each returns the moves that are safe right now; none means wait, or done.
+
+They put the guards in the order in which `plugins/snowmelt/wiring/` has them as a graph of the same
+name, for the simulation: what holds there for each step and each fault has to hold for the graph.
+"""
 
 from __future__ import annotations
 
