@@ -166,9 +166,9 @@ def test_a_name_that_is_an_alias_is_taken(hook: NameServerHook) -> None:
 def test_a_wildcard_stands_for_no_name_of_ours(server: Server) -> None:
     """It answers for each name that is not there, also for one that has just gone."""
     hook = server.hook()
-    wildcard = dns.update.UpdateMessage("lab.test", keyring=hook._keyring)
+    wildcard = dns.update.UpdateMessage("lab.test", keyring=hook.keyring)
     wildcard.add("*.lab.test.", 30, "A", "192.0.2.5")
-    hook._send(wildcard, "add a wildcard")
+    hook.send(wildcard, "add a wildcard")
 
     assert hook.lookup(NAME) == ()
     assert hook.ensure_address(NAME, "198.18.0.101", 30) is Outcome.CREATED
@@ -227,13 +227,13 @@ def before_each(
     hook: NameServerHook, monkeypatch: pytest.MonkeyPatch, do: Callable[[str], object]
 ) -> None:
     """Let something happen between the look and each update: *do* is told which one comes."""
-    send = hook._send
+    send = hook.send
 
     def slower(update: Any, what: str) -> None:
         do(what)
         send(update, what)
 
-    monkeypatch.setattr(hook, "_send", slower)
+    monkeypatch.setattr(hook, "send", slower)
 
 
 def test_another_try_that_removed_it_first_is_no_error(
@@ -258,7 +258,7 @@ def test_an_address_that_somebody_adds_meanwhile_is_told_and_nothing_removed(
             other = server.hook()
             by_hand = other._update(_absolute(NAME))
             by_hand.add(_absolute(NAME), 30, "A", "198.18.0.102")
-            other._send(by_hand, "add by hand")
+            other.send(by_hand, "add by hand")
 
     before_each(hook, monkeypatch, add_by_hand)
 
@@ -306,7 +306,7 @@ def test_an_address_outside_our_reverse_zones_is_taken_off_a_name(hook: NameServ
     hook.ensure_address(NAME, "198.18.0.101", 30)
     update = hook._update(_absolute(NAME))
     update.add(_absolute(NAME), 30, "A", "10.9.9.9")
-    hook._send(update, "add by hand")
+    hook.send(update, "add by hand")
 
     assert hook.remove_address(NAME, "10.9.9.9") is Outcome.REMOVED
     assert hook.lookup(NAME) == ("198.18.0.101",)
