@@ -23,13 +23,10 @@ from typing import Any
 from airflow.sdk import DAG, task_group
 
 from snowmelt.operators.enrolment import EnrolInPuppet
-from snowmelt.operators.image import (
-    CleanImages,
-    ImportImage,
-    PointTemplates,
-    UndoRefresh,
-)
+from snowmelt.operators.image import ImportImage, PointTemplates
+from snowmelt.operators.image_clean import CleanImages
 from snowmelt.operators.image_plan import PlanRefresh
+from snowmelt.operators.image_undo import UndoRefresh
 from snowmelt.operators.names import PublishDns
 from snowmelt.operators.sweep import ClearLeftovers
 from snowmelt.operators.trial import CreateTrialVm, RetireTrial

@@ -14,7 +14,7 @@ from snowmelt.hooks.opennebula import OpenNebulaHook
 from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
-from snowmelt.operators.image import clean_images
+from snowmelt.operators.image_clean import clean_images
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.plugins.snowmelt.fixtures import deferrable, no_network, world
+from tests.plugins.snowmelt.imaging import one_image
 
-__all__ = ["deferrable", "no_network", "world"]
+__all__ = ["deferrable", "no_network", "one_image", "world"]
 
 
 @pytest.fixture(autouse=True)
