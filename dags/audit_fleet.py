@@ -10,18 +10,18 @@
 4. `heal`, with `repair=true`, looks again and starts a rollout of each service that still has a
    dead VM, as many as `budgets.services` allows. It replaces just what is broken. What one system
    refused to mend does not stop it.
-5. `mended` does nothing: by it the run is red when `repair` or `heal` failed.
+5. `mended` does nothing: by it the run is red when `repair` or `heal` failed, or when a system did
+   not answer, and the services that use it were left out.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from include.catalogue.loader import service_names
-from snowmelt.operators.audit import AuditFleet, Brake
+from snowmelt.operators.audit import AuditFleet, Brake, Mended
 from snowmelt.operators.heal import HealFleet
 from snowmelt.operators.repair import RepairFleet
 from snowmelt.params import DEFAULTS
@@ -47,6 +47,6 @@ with DAG(
     repair = RepairFleet(task_id="repair")
     # the success that it needs at least is the brake's: repair may fail, and the brake may not
     heal = HealFleet(task_id="heal", broken=brake.output, trigger_rule="all_done_min_one_success")
-    mended = EmptyOperator(task_id="mended", trigger_rule="none_failed")
+    mended = Mended(task_id="mended", audit=audit.output, trigger_rule="none_failed")
     brake >> repair >> mended
     [brake, repair] >> heal >> mended

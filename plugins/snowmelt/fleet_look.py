@@ -7,14 +7,15 @@ or the VM is gone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from include.audit import FleetFacts
 from include.catalogue.model import Service
 from include.facts import Address, Entry
 from include.image_facts import CloudImage
 from include.image_rules import idle
-from snowmelt.errors import Missing
+from snowmelt.errors import Missing, Unreachable
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.hooks.firewall import firewall_for
 from snowmelt.hooks.monitoring import monitoring_for
@@ -24,30 +25,77 @@ from snowmelt.hooks.opennebula_images import OpenNebulaImagesHook
 from snowmelt.hooks.puppet_ca import PuppetCaHook
 from snowmelt.hooks.puppetdb import PuppetDbHook
 
+T = TypeVar("T")
+
+
+class Away(Unreachable):
+    """The system behind one Connection does not answer."""
+
+    def __init__(self, conn_id: str, error: Unreachable) -> None:
+        super().__init__(f"{conn_id}: {error}")
+        self.conn_id = conn_id
+
 
 def look_at_fleet(services: Collection[Service]) -> FleetFacts:
-    """Return what all systems know. A system that does not answer raises its own error."""
-    clouds = {conn: OpenNebulaHook(conn) for conn in _used(services, "opennebula")}
-    names = {conn: _names(conn, zones) for conn, zones in _zones(services).items()}
-    walls = {conn: _entries(conn, groups) for conn, groups in _groups(services).items()}
+    """Return what all systems know. `Away` where one does not answer, or its own error."""
+    zones, groups, pools = _zones(services), _groups(services), _pools(services)
+    clouds = _used(services, "opennebula")
+    names = _asked(zones, lambda conn: _names(conn, zones[conn]))
+    walls = _asked(groups, lambda conn: _entries(conn, groups[conn]))
     # in this order: arguments are evaluated one after the other
     return FleetFacts(
-        members={
-            conn: balancer_for(conn).members_of(pools) for conn, pools in _pools(services).items()
-        },
+        members=_asked(pools, lambda conn: balancer_for(conn).members_of(pools[conn])),
         entries={conn: entries for conn, (entries, _) in walls.items()},
         no_groups={conn: missing for conn, (_, missing) in walls.items()},
-        hosts={conn: monitoring_for(conn).inventory() for conn in _monitored(services)},
-        certificates={
-            conn: PuppetCaHook(conn).certificates() for conn in _used(services, "puppet_ca")
-        },
-        nodes={conn: PuppetDbHook(conn).nodes() for conn in _used(services, "puppetdb")},
+        hosts=_asked(_monitored(services), lambda conn: monitoring_for(conn).inventory()),
+        certificates=_asked(
+            _used(services, "puppet_ca"), lambda conn: PuppetCaHook(conn).certificates()
+        ),
+        nodes=_asked(_used(services, "puppetdb"), lambda conn: PuppetDbHook(conn).nodes()),
         forward={conn: forward for conn, (forward, _) in names.items()},
         reverse={conn: reverse for conn, (_, reverse) in names.items()},
-        images={conn: _idle_images(conn) for conn in clouds},
-        leases={conn: cloud.held_leases() for conn, cloud in clouds.items()},
-        vms={conn: cloud.vms() for conn, cloud in clouds.items()},
+        images=_asked(clouds, _idle_images),
+        leases=_asked(clouds, lambda conn: OpenNebulaHook(conn).held_leases()),
+        vms=_asked(clouds, lambda conn: OpenNebulaHook(conn).vms()),
     )
+
+
+def look_at_the_reachable(
+    services: Mapping[str, Service],
+) -> tuple[FleetFacts, dict[str, Service], list[str]]:
+    """Return what is known, of which services, and in a sentence each who is left out and why.
+
+    Those that use a system that is away are left out, as one is whose file has a mistake: half of
+    what is known of a VM would look like drift. `Away` where that is all of them.
+    """
+    left, why = dict(services), list[str]()
+    while True:
+        try:
+            return look_at_fleet(left.values()), left, why
+        except Away as away:
+            users = {name for name, service in left.items() if _uses(service, away.conn_id)}
+            if len(users) == len(left):
+                raise
+            why.append(f"left out: {', '.join(sorted(users))}, as {away}")
+            left = {name: left[name] for name in left.keys() - users}
+
+
+def _uses(service: Service, conn_id: str) -> bool:
+    parts = {"balancer", "monitoring", "firewall"}  # a service may have none of these
+    return any(
+        conn == conn_id and (system not in parts or getattr(service, system))
+        for system, conn in service.connections.model_dump().items()
+    )
+
+
+def _asked(conns: Iterable[str], ask: Callable[[str], T]) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for conn in conns:
+        try:
+            found[conn] = ask(conn)
+        except Unreachable as error:
+            raise Away(conn, error) from error
+    return found
 
 
 def _used(services: Iterable[Service], connection: str) -> list[str]:

@@ -50,7 +50,7 @@ def test_nothing_is_mended_before_the_brake_let_it(dag: DAG) -> None:
 def test_a_run_ends_with_what_turns_it_red(dag: DAG) -> None:
     """Else the state of a run would be that of `heal` alone."""
     assert [task.task_id for task in dag.leaves] == ["mended"]
-    assert dag.get_task("mended").upstream_task_ids == {"repair", "heal"}
+    assert dag.get_task("mended").upstream_task_ids == {"audit", "repair", "heal"}
 
 
 def test_every_task_is_retried_and_says_why_it_failed(dag: DAG) -> None:

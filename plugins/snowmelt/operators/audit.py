@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.audit import (
     Finding,
+    FleetFacts,
     Judged,
     Memory,
     as_json,
@@ -30,7 +31,7 @@ from include.catalogue import Service
 from include.front_doors import rollout_dag
 from snowmelt.catalogue import known_services
 from snowmelt.errors import Refused
-from snowmelt.fleet_look import look_at_fleet
+from snowmelt.fleet_look import look_at_fleet, look_at_the_reachable
 from snowmelt.hooks.audit_memory import AuditMemoryHook
 from snowmelt.hooks.dag_runs import DagRunsHook
 
@@ -51,6 +52,7 @@ class Audit:
     question: str  # of the brake; "" when it is released
     memory: Memory  # for the next audit
     healing: frozenset[str]  # services with something broken, and a rollout under way
+    left_out: Sequence[str]  # a sentence for each system that is away, with the services it has
 
 
 class AuditOperator(BaseOperator):
@@ -65,8 +67,8 @@ class AuditOperator(BaseOperator):
         now: what showed that a VM vanished is gone, and what it let in is not up yet.
         """
         params, now = context["params"], datetime.fromtimestamp(time.time(), UTC)
-        services, memory = known_services(), AuditMemoryHook().read()
-        facts = look_at_fleet(services.values())
+        memory = AuditMemoryHook().read()
+        facts, services, left_out = self._look(context)
         lost, missed = memory.lost, memory.missed
         if only is None:  # who missed them was another run: a rollout may have done it since
             lost, missed = frozenset[str](), lost | missed
@@ -85,7 +87,15 @@ class AuditOperator(BaseOperator):
             question=brake(down, views, busy=busy, max_down=params["max_down"] / 100),
             memory=remember(memory, findings, rollouts(views), services, now),
             healing=busy & {each.service for each in down if each.broken},
+            left_out=left_out,
         )
+
+    def _look(self, context: Context) -> tuple[FleetFacts, Mapping[str, Service], Sequence[str]]:
+        """Look at all; where a system stays away up to the last try, at the others' services."""
+        services, ti = known_services(), context["ti"]
+        if ti.try_number <= ti.max_tries:
+            return look_at_fleet(services.values()), services, ()
+        return look_at_the_reachable(services)
 
     def for_change(self, context: Context, only: Collection[str] | None = None) -> Audit:
         """Look before something is changed; not without being asked, nor when the brake asks."""
@@ -102,7 +112,8 @@ class AuditFleet(AuditOperator):
 
     Returns {"findings": […], "total": how many, "question": "" or what the brake asks,
     "heal": {service: parameters of the rollout that would be started},
-    "broken": [`Finding.key` of what these rollouts would mend]}.
+    "broken": [`Finding.key` of what these rollouts would mend],
+    "left_out": [who was not looked at, and why]}.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -111,12 +122,15 @@ class AuditFleet(AuditOperator):
         self.log.info("%s", as_table(found.judged))
         safe = sum(each.safe for each in found.judged)
         self.log.info("%d findings, %d of them safely ours", len(found.judged), safe)
+        for sentence in found.left_out:
+            self.log.error("%s", sentence)
         return {
             "findings": as_json(found.judged[:LISTED]),
             "total": len(found.judged),
             "question": found.question,
             "heal": heal(found.judged),
             "broken": [each.key for each in needing(found.judged)],
+            "left_out": list(found.left_out),
         }
 
 
@@ -138,6 +152,20 @@ class Brake(BaseOperator):
         self.log.info("few VMs are down, or none")
         broken: list[str] = self.audit["broken"]
         return broken
+
+
+class Mended(BaseOperator):
+    """Keep the run red where something could not be mended, or was not even looked at."""
+
+    template_fields: Sequence[str] = ("audit",)
+
+    def __init__(self, *, audit: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.audit = audit
+
+    def execute(self, context: Context) -> None:
+        if left_out := self.audit["left_out"]:
+            raise Refused("; ".join(left_out))
 
 
 def _busy(findings: Collection[Finding]) -> frozenset[str]:

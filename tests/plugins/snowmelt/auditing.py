@@ -29,9 +29,9 @@ def catalogue(monkeypatch: pytest.MonkeyPatch) -> dict[str, Service]:
     return services
 
 
-def asked(**params: Any) -> Any:
+def asked(ti: Ti | None = None, **params: Any) -> Any:
     given = {"repair": True, "services": None, "grace": 0, "max_down": 100, **params}
-    return context(Ti(dag_id="audit_fleet", run_id="manual__7"), **given)
+    return context(ti or Ti(dag_id="audit_fleet", run_id="manual__7"), **given)
 
 
 def audit(**params: Any) -> dict[str, Any]:

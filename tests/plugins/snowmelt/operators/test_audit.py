@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from include.audit import Memory
+from include.catalogue import Service
+from snowmelt.errors import Refused, Unreachable
+from snowmelt.operators.audit import AuditFleet, Mended
 from tests.plugins.snowmelt.auditing import (
     FIRST,
     FQDN,
     GONE,
+    asked,
     audit,
     catalogue,
     leave_node,
@@ -16,7 +23,8 @@ from tests.plugins.snowmelt.auditing import (
     repair,
     things,
 )
-from tests.plugins.snowmelt.kit import OLD, two_old
+from tests.plugins.snowmelt.fakes import FakeBalancer
+from tests.plugins.snowmelt.kit import OLD, Ti, service, two_old
 from tests.plugins.snowmelt.world import FakeWorld
 
 __all__ = ["catalogue"]
@@ -26,7 +34,8 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 def test_a_fleet_that_is_well_has_no_findings(world: FakeWorld) -> None:
     two_old(world)
 
-    assert audit() == {"findings": [], "total": 0, "question": "", "heal": {}, "broken": []}
+    nothing: dict[str, Any] = {"findings": [], "heal": {}, "broken": [], "left_out": []}
+    assert audit() == {"total": 0, "question": "", **nothing}
     assert repair() == []
 
 
@@ -73,3 +82,50 @@ def test_the_memory_is_kept_from_audit_to_audit(world: FakeWorld) -> None:
     assert isinstance(world.audits[-1], Memory)
     assert world.audits[-1].known == {f"shop-{OLD}", "shop-q2w4e7r"}
     assert [f["seen_for_s"] for f in audit()["findings"]] == [3600]
+
+
+LAST = Ti(dag_id="audit_fleet", run_id="manual__7", try_number=6)
+
+
+def two_balancers(world: FakeWorld, catalogue: dict[str, Service]) -> None:
+    """Let `wiki` have a balancer of its own, and let something be wrong with both services."""
+    leave_node(world)
+    catalogue["wiki"] = service(name="wiki", connections={"balancer": "eu"})
+
+
+def test_one_balancer_that_stays_away_hides_only_the_services_behind_it(
+    world: FakeWorld, catalogue: dict[str, Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_balancers(world, catalogue)
+    nobody = SimpleNamespace(members_of=_no_answer)
+    here = FakeBalancer(world)
+    monkeypatch.setattr(
+        "snowmelt.fleet_look.balancer_for", lambda conn: nobody if conn == "eu" else here
+    )
+    with pytest.raises(Unreachable, match="eu: no answer"):
+        audit()
+    found = AuditFleet(task_id="audit").execute(asked(LAST))
+
+    assert things(found) == {f"PuppetDB: node {FQDN}"}
+    assert found["left_out"] == ["left out: wiki, as eu: no answer"]
+    with pytest.raises(Refused, match="left out: wiki, as eu"):
+        Mended(task_id="mended", audit=found).execute(asked())
+
+
+def _no_answer(_: object) -> None:
+    raise Unreachable("no answer")
+
+
+def test_a_system_that_all_need_and_that_stays_away_fails_the_audit(
+    world: FakeWorld, catalogue: dict[str, Service]
+) -> None:
+    two_balancers(world, catalogue)
+    world.fail("nodes", Unreachable("no answer"))
+
+    with pytest.raises(Unreachable, match="snowmelt_puppetdb: no answer"):
+        AuditFleet(task_id="audit").execute(asked(LAST))
+
+
+def test_a_run_in_which_all_were_looked_at_is_not_red(world: FakeWorld) -> None:
+    two_old(world)
+    Mended(task_id="mended", audit=audit()).execute(asked())
