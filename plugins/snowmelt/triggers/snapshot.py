@@ -13,7 +13,6 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
-from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
@@ -58,7 +57,17 @@ class _Looks:
 
 
 # by event loop: the triggerer has one, a task that waits without deferring brings its own
-_LOOKS: WeakKeyDictionary[asyncio.AbstractEventLoop, _Looks] = WeakKeyDictionary()
+_LOOKS: dict[asyncio.AbstractEventLoop, _Looks] = {}
+
+
+def _looks() -> _Looks:
+    """Return those of the running loop; threads and looks of loops that have ended go."""
+    loop = asyncio.get_running_loop()
+    if loop not in _LOOKS:
+        for ended in [each for each in _LOOKS if each.is_closed()]:
+            _LOOKS.pop(ended).threads.shutdown(wait=False)
+        _LOOKS[loop] = _Looks()
+    return _LOOKS[loop]
 
 
 async def shared(key: tuple[Hashable, ...], max_age_s: float, look: Callable[[], T]) -> T:
@@ -68,8 +77,7 @@ async def shared(key: tuple[Hashable, ...], max_age_s: float, look: Callable[[],
     its second part, the Connection) at most `AT_ONCE` do: all triggers of a process together have
     few connections to a back end. An error goes to all who wait for that look and is not kept.
     """
-    loop = asyncio.get_running_loop()
-    looks = _LOOKS.get(loop) or _LOOKS.setdefault(loop, _Looks())
+    looks = _looks()
     seen = looks.known.get(key)
     if seen is None or not seen.serves(max_age_s):
         seen = _begin(looks, key, look)

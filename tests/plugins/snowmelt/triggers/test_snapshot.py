@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import time
 import weakref
 
@@ -123,3 +124,13 @@ async def test_a_system_that_hangs_keeps_nobody_from_looking_at_another() -> Non
     assert stuck.peak == snapshot.AT_ONCE
     for each in hung:
         each.cancel()
+
+
+def test_what_ended_loops_looked_at_is_kept_no_longer() -> None:
+    """Each task that waits in place has a loop, and so has each wait of a test."""
+    before = set(threading.enumerate())
+    for _ in range(20):
+        asyncio.run(shared(("pool", "c", "shop"), 0.0, BackEnd(0).look))
+
+    assert len([loop for loop in snapshot._LOOKS if loop.is_closed()]) == 1
+    assert len(set(threading.enumerate()) - before) < 5  # one, and those that are just ending
