@@ -45,6 +45,7 @@ __all__ = [  # the parts, too: who uses a service need not know their file
 
 # X.509 ends a common name at 64 characters (RFC 5280, ub-common-name); the FQDN is the certname.
 _CERTNAME_LIMIT = 64
+MOST_VMS = 1000  # slots 0 to 999
 _NAME_TAIL = len("-k3f9x2q-999.")
 
 
@@ -59,7 +60,7 @@ class Service(Part):
     """What the service is, for those who do not know it."""
     release: Release
     """Release that is wanted when a run names none and nothing runs."""
-    replicas: Annotated[int, Field(ge=0, le=1000)]
+    replicas: Annotated[int, Field(ge=0, le=MOST_VMS)]
     """Number of VMs that serve; 0 where the service is retired."""
     opennebula: OpenNebula
     dns: Dns

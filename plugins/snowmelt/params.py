@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from include.catalogue.model import Service
+from include.catalogue.model import MOST_VMS, Service
 from snowmelt.why import say_why
 
 # a step that fails for a passing reason is tried again after 5 s, then 10, 20, 40 and 60 s
@@ -38,7 +38,7 @@ def rollout_params(service: Service) -> dict[str, Param]:
             None,
             type=["null", "integer"],
             minimum=0,
-            maximum=999,
+            maximum=MOST_VMS,
             title="VMs",
             description=f"How many VMs. Empty: {service.replicas}, as in the catalogue."
             " 0 retires the service.",
@@ -54,7 +54,7 @@ def rollout_params(service: Service) -> dict[str, Param]:
         "slots": Param(
             [],
             type="array",
-            items={"type": "integer", "minimum": 0, "maximum": 999},
+            items={"type": "integer", "minimum": 0, "maximum": MOST_VMS - 1},
             uniqueItems=True,
             title="Slots",
             description="Replace only the VMs in these slots. Empty: in all of them.",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from airflow.sdk import Param
 
+from include.catalogue.model import MOST_VMS
 from include.front_doors import FrontDoor
 from snowmelt.params import VERSION, common_params
 
@@ -44,7 +45,7 @@ def _fields() -> dict[str, Param]:
         "replicas": Param(
             type="integer",
             minimum=1,
-            maximum=999,
+            maximum=MOST_VMS,
             title="VMs",
             description="How many VMs. To have none, retire the service.",
         ),
