@@ -237,7 +237,7 @@ def test_the_form_takes(dag: DAG, asked: dict[str, Any]) -> None:
         {"release": "1.1\n"},
         {"release": 1.1},
         {"replicas": -1},
-        {"replicas": 1000},
+        {"replicas": 1001},
         {"replicas": "two"},
         {"replace": "some"},
         {"slots": [-1]},
