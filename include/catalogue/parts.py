@@ -101,7 +101,7 @@ class Balancer(Part):
     """Where the VMs take traffic."""
 
     pool: ShortName
-    """What requests are spread over, in HAProxy a backend; it is there already."""
+    """What requests are spread over: a backend, an upstream; the balancer has it already."""
     port: Port
     """Port on which the VMs answer."""
     join_deadline: Duration = timedelta(minutes=2)

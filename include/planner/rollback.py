@@ -86,7 +86,7 @@ def _back(service: Service, old: OldVm, seen: Seen) -> Iterator[Move]:
     state = vm.member.state if vm.member else "maint"
     if state == "maint":
         yield Join((old.name,), "it left the pool: the way back")
-    elif state != "up":  # one that fails its check shows no drain, which stays in force unseen
+    elif state != "up":  # "down" too: its drain may be in force unseen
         yield Undrain((old.name,), "it still runs: the way back")
 
 

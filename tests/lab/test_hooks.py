@@ -28,6 +28,7 @@ from include.verdict import Outcome
 from lab.inside import enter
 from lab.settings import CHECKOUT, places
 from snowmelt.errors import Conflict, Missing, Refused
+from snowmelt.hooks.balancer import Balancer, balancer_for
 from snowmelt.hooks.haproxy import HaproxyHook
 from snowmelt.hooks.icinga2 import Icinga2Hook
 from snowmelt.hooks.nameserver import NameServerHook
@@ -274,7 +275,7 @@ def not_ok(monitoring: Icinga2Hook) -> Any:
 
 def test_a_member_that_never_answers_gets_no_request(inside: Inside) -> None:
     """Into the pool of the lab over mutual TLS, and out again."""
-    balancer = HaproxyHook()
+    balancer = balancer_for("snowmelt_balancer")
     try:
         inside(lambda: balancer.ensure_member("shop", NAME, ADDRESS, 8080))
         state = inside(lambda: until(lambda: down_member(balancer), 10))
@@ -285,6 +286,6 @@ def test_a_member_that_never_answers_gets_no_request(inside: Inside) -> None:
         inside(lambda: balancer.drain("shop", NAME))
 
 
-def down_member(balancer: HaproxyHook, name: str = NAME) -> Any:
+def down_member(balancer: Balancer, name: str = NAME) -> Any:
     found = (member for member in balancer.members("shop") if member.name == name)
     return next((member for member in found if member.state == "down"), None)

@@ -68,7 +68,7 @@ class _PoolTrigger(_BalancerTrigger):
 @dataclass(kw_only=True, eq=False, repr=False)
 class _DrainTrigger(_PoolTrigger):
     idle_s: float  # after so long without a request a session has ended
-    interval: float = 1.0  # a stick-table is read whole for it
+    interval: float = 1.0  # all sticky sessions may have to be read for it
 
     async def members(self) -> Sequence[Member]:
         return await self.look(self.conn_id, self.pool, self.idle_s)

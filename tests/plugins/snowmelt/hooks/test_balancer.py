@@ -38,5 +38,5 @@ def test_a_hook_that_has_all_verbs_is_made(kind: type[Any]) -> None:
 
 
 def test_a_connection_that_is_no_balancer_is_named(connect: Connect) -> None:
-    with pytest.raises(Missing, match="'icinga2', no load balancer; known: haproxy"):
+    with pytest.raises(Missing, match=r"'icinga2', no load balancer; known: .*haproxy"):
         balancer_for(connect("icinga2"))
