@@ -20,13 +20,17 @@ Connect = Callable[..., str]
 
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
-    """Return a function that makes an Airflow Connection and returns its id."""
+    """Return a function that makes an Airflow Connection and returns its id.
 
-    def make(conn_type: str, **fields: Any) -> str:
+    A second one of a type takes an id of its own, or it takes the place of the first.
+    """
+
+    def make(conn_type: str, conn_id: str = "", **fields: Any) -> str:
+        conn_id = conn_id or f"test_{conn_type}"
         value = json.dumps({"conn_type": conn_type, **fields})
-        monkeypatch.setenv(f"AIRFLOW_CONN_TEST_{conn_type.upper()}", value)
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", value)
         forget_connections()
-        return f"test_{conn_type}"
+        return conn_id
 
     return make
 

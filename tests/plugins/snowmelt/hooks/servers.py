@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+# The longest that a request is held open: a test that fails leaves it to this.
+HELD_S = 20.0
+
 
 def free_port() -> int:
     """Return a port that nobody listens on now."""
@@ -62,15 +65,19 @@ def listens(port: int) -> bool:
 
 
 class App(http.server.BaseHTTPRequestHandler):
-    """An application with sticky sessions, whose health and speed a test can change."""
+    """An application with sticky sessions, whose health and answers a test can change."""
 
     protocol_version = "HTTP/1.1"
-    healthy = True
-    seconds = 0.0
+    port: int
+    healthy: bool
+    served: int  # requests that came to it, without checks of its health
+    may_answer: threading.Event  # what "/slow" waits for
 
     def do_GET(self) -> None:
         if self.path != "/health":
-            time.sleep(self.seconds)
+            type(self).served += 1
+        if self.path == "/slow":
+            self.may_answer.wait(HELD_S)
         code = 503 if self.path == "/health" and not self.healthy else 200
         self.send_response(500 if self.path == "/broken" else code)
         if "Cookie" not in self.headers and self.path != "/health":
@@ -90,14 +97,17 @@ class _QuietServer(http.server.ThreadingHTTPServer):
 
 
 @contextmanager
-def application() -> Iterator[tuple[int, type[App]]]:
-    """Yield the port of an application and the class that its switches are on."""
-    switches = type("Switches", (App,), {})
-    with _QuietServer(("127.0.0.1", 0), switches) as server:
+def application() -> Iterator[type[App]]:
+    """Yield a running application: the class that its switches are on."""
+    switches = {"healthy": True, "served": 0, "may_answer": threading.Event()}
+    app: type[App] = type("Switches", (App,), switches)
+    with _QuietServer(("127.0.0.1", 0), app) as server:
+        app.port = server.server_port
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield server.server_port, switches
+            yield app
         finally:
+            app.may_answer.set()
             server.shutdown()
             thread.join()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -20,7 +19,8 @@ from snowmelt.errors import Busy, Missing, Refused, Unreachable
 from snowmelt.hooks import haproxy, haproxy_socket
 from snowmelt.hooks.haproxy import HaproxyHook
 from snowmelt.hooks.haproxy_text import sticky_keys
-from tests.plugins.snowmelt.hooks.balancer_contract import BalancerContract, Rig
+from tests.plugins.snowmelt.hooks.balancer_contract import BalancerContract
+from tests.plugins.snowmelt.hooks.balancer_rig import Rig
 from tests.plugins.snowmelt.hooks.conftest import Connect
 from tests.plugins.snowmelt.hooks.servers import (
     application,
@@ -107,7 +107,7 @@ class Balanced:
         self.start()
 
     def get(self, path: str = "/", **cookies: str) -> requests.Response:
-        return requests.get(self.url + path, cookies=cookies, timeout=5)
+        return requests.get(self.url + path, cookies=cookies, timeout=30)
 
 
 @pytest.fixture
@@ -129,18 +129,18 @@ def hook(balanced: Balanced, connect: Connect) -> HaproxyHook:
 
 
 @pytest.fixture
-def rig(balanced: Balanced, hook: HaproxyHook, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+def rig(balanced: Balanced, hook: HaproxyHook, connect: Connect) -> Iterator[Rig]:
     """Yield what the tests of any balancer need."""
-    user = {"conn_type": "haproxy", "extra": {"socket": f"{balanced.socket}.user"}}
-    monkeypatch.setenv("AIRFLOW_CONN_POWERLESS", json.dumps(user))
-    with application() as (port, app):
+    user = {"socket": f"{balanced.socket}.user"}
+    with application() as vm0, application() as vm1:
         yield Rig(
-            hook=hook,
-            powerless=HaproxyHook("powerless"),
-            port=port,
-            app=app,
+            conn_id=hook.conn_id,
+            powerless_id=connect("haproxy", conn_id="powerless", extra=user),
+            apps={"vm0": vm0, "vm1": vm1},
             get=balanced.get,
+            by_hand=lambda: hook._do("add server shop/www1 127.0.0.1:80"),
             restart=balanced.restart,
+            stop=balanced.process.close,
         )
 
 
@@ -150,7 +150,7 @@ class TestHaproxy(BalancerContract):
 
 def test_a_member_left_half_added_is_made_whole(rig: Rig, hook: HaproxyHook) -> None:
     """Killed right after "add server": it stands there in maintenance with weight 0."""
-    hook._do(f"add server shop/vm0 127.0.0.1:{rig.port} check inter 200ms weight 0")
+    hook._do(f"add server shop/vm0 127.0.0.1:{rig.apps['vm0'].port} check inter 200ms weight 0")
 
     rig.join("vm0")
 
@@ -160,8 +160,8 @@ def test_a_new_member_has_the_options_of_the_connection(
 ) -> None:
     """HAProxy's `default-server` is for those in its file only."""
     extra = {"socket": str(balanced.socket), "server_options": "maxconn 7 inter 300ms"}
-    hook = HaproxyHook(connect("haproxy", extra=extra))
-    replace(rig, hook=hook).join("vm0")
+    hook = HaproxyHook(connect("haproxy", conn_id="with_options", extra=extra))
+    replace(rig, conn_id=hook.conn_id).join("vm0")
 
     assert hook._rows("shop")["vm0"]["slim"] == "7"
 
@@ -243,7 +243,7 @@ def test_a_member_that_another_try_has_just_added_serves(rig: Rig, hook: Haproxy
     """Its health is proved once more, and it is the same member."""
     rig.join("vm0")
 
-    hook._add("shop", "vm0", "127.0.0.1", rig.port)
+    hook._add("shop", "vm0", "127.0.0.1", rig.apps["vm0"].port)
 
     until(lambda: rig.one("vm0").state == "up")
 
@@ -331,11 +331,11 @@ def test_the_runtime_api_is_reached_over_mutual_tls(
     guarded: int, secured: dict[str, str], connect: Connect, rig: Rig
 ) -> None:
     """The same verbs from another machine."""
-    hook = HaproxyHook(connect("haproxy", host="127.0.0.1", port=guarded, extra=secured))
+    conn_id = connect("haproxy", conn_id="far", host="127.0.0.1", port=guarded, extra=secured)
 
-    replace(rig, hook=hook).join("vm0")
+    replace(rig, conn_id=conn_id).join("vm0")
 
-    assert hook.remove_member("shop", "vm0") is Outcome.REMOVED
+    assert HaproxyHook(conn_id).remove_member("shop", "vm0") is Outcome.REMOVED
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the root folder")
