@@ -84,6 +84,11 @@ def look_at_traffic(service: Service, scope: Scope = EVERY_VM) -> Seen:
     return see(service, Facts(vms=vms, members=look_at_pool(service)))
 
 
+def asked(service: Service) -> tuple[str, str]:
+    """Return the Connections that `look_at_traffic` asks, mostly."""
+    return service.connections.opennebula, service.connections.balancer
+
+
 def look_for_way_back(service: Service, scope: Scope = EVERY_VM) -> Seen:
     """Return the VMs of a service as far as it takes to undo a rollout: there, enrolled, members.
 

@@ -9,7 +9,6 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import Variable
 
-from include.facts import DagRun
 from include.last_good import Good
 from include.verdict import Outcome
 from snowmelt.errors import Refused
@@ -36,7 +35,7 @@ def ask(answers: dict[str, Any]) -> None:
     answers["started"] = [runs.ensure_run(*CHILD, {"replicas": 2}) for _ in "ab"]
     answers["after"] = runs.exists(*CHILD), runs.look(*CHILD)
     runs.ensure_run(CHILD[0], "behind", {})
-    answers["behind"] = runs.look(CHILD[0], "behind")
+    answers["behind"] = runs.milestones(CHILD[0])
     answers["failed"] = runs.failed_tasks(*CHILD)
     answers["pulled"] = runs.pulled(*CHILD, "plan", "rollout")
     answers["page"] = runs.address(*CHILD)
@@ -64,7 +63,7 @@ def test_airflow_answers(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) 
     assert answers["after"][0] is True
     assert answers["after"][1].state == "queued"
     states = dict.fromkeys(("plan", "verify", "roll_back"))
-    assert answers["behind"] == DagRun(state="queued", tasks=states, others={"r": states})
+    assert answers["behind"] == {"r": states, "behind": states}
     assert (answers["failed"], answers["pulled"], answers["none"]) == ([], None, [])
     assert answers["page"].endswith("/dags/rollout_shop/runs/r")
     assert answers["good"] == [Good(release="1.0", at="now", run="r")]

@@ -67,7 +67,6 @@ def test_the_way_back_waits_until_nothing_works_any_more(dag: DAG) -> None:
     above = set(undo.get_flat_relative_ids(upstream=True))
 
     assert undo.trigger_rule == "all_done"
-    assert (undo.retries or 0) >= 15
     assert {f"replace.{step}" for step in STEPS} <= above
     assert {t.task_id for t in dag.leaves} == {"verify", "roll_back"}
 

@@ -179,7 +179,6 @@ def test_nothing_irreversible_happens_before_the_watch(dag: DAG) -> None:
 def test_the_way_back_waits_for_all_that_could_work_against_it(dag: DAG) -> None:
     undo = dag.get_task("roll_back")
     assert undo.trigger_rule == "all_done"
-    assert (undo.retries or 0) >= 15  # a minute apart: systems that are restarted come back
     assert set(dag.task_ids) - {"roll_back", "verify"} == above(dag, "roll_back")
     assert "old.leave_balancer" in upstream(dag, "roll_back")  # as long as all old ones are whole
 

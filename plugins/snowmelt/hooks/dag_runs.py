@@ -20,19 +20,21 @@ class DagRunsHook:
     """Airflow itself as one more system: a run of a DAG is found by its id."""
 
     def look(self, dag_id: str, run_id: str) -> DagRun:
-        """Return the state of the run and of its task instances.
-
-        One that is queued has nothing to tell, so for the same two questions the others of its DAG
-        tell for whom it waits. Since when that one runs would be a third.
-        """
+        """Return the state of the run and of its task instances."""
         try:
-            state = str(ask("get_dagrun_state", dag_id, run_id).value)
+            state = ask("get_dagrun_state", dag_id, run_id)
         except Missing:
             return DagRun(state=None)
-        which = {"task_ids": list(MILESTONES)} if state == "queued" else {"run_ids": [run_id]}
-        found = ask("get_task_states", dag_id=dag_id, **which)
-        others = {name: tasks for name, tasks in found.items() if name != run_id}
-        return DagRun(state=state, tasks=found.get(run_id, {}), others=others)
+        return DagRun(state=str(state.value), tasks=self.states(dag_id, run_id))
+
+    def milestones(self, dag_id: str) -> dict[str, dict[str, str | None]]:
+        """Return, of each run that Airflow still has, how far it came: `MILESTONES` alone.
+
+        Which of them is under way it does not say. Not to be asked every few seconds: it reads rows
+        of all the runs of a month.
+        """
+        found = ask("get_task_states", dag_id=dag_id, task_ids=list(MILESTONES))
+        return {run_id: dict(tasks) for run_id, tasks in found.items()}
 
     def states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         """Return the state of each task instance: of `drain`, or `drain_3` in a mapped group.

@@ -30,7 +30,7 @@ from include.audit import (
 from include.catalogue import Service
 from include.front_doors import rollout_dag
 from snowmelt.catalogue import known_services
-from snowmelt.errors import Refused
+from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.fleet_look import look_at_fleet, look_at_the_reachable
 from snowmelt.hooks.audit_memory import AuditMemoryHook
 from snowmelt.hooks.dag_runs import DagRunsHook
@@ -53,6 +53,11 @@ class Audit:
     memory: Memory  # for the next audit
     healing: frozenset[str]  # services with something broken, and a rollout under way
     left_out: Sequence[str]  # a sentence for each system that is away, with the services it has
+
+    @property
+    def unseen(self) -> list[SnowmeltError]:
+        """What keeps a task red that has done what it could for the others."""
+        return [Refused(sentence) for sentence in self.left_out]
 
 
 class AuditOperator(BaseOperator):
@@ -78,7 +83,8 @@ class AuditOperator(BaseOperator):
         # what the repair let in is not up yet, and does not count; what has died since does
         dead = [f for f in found if (f.kind, f.system) == ("dead", "OpenNebula")]
         down = [*findings, *dead]
-        busy = _busy(down)
+        broken = [f for f in found if f.broken]
+        busy = _busy([*down, *broken])
         grace, chosen = timedelta(minutes=params["grace"]), params["services"] or services
         judged = judge(findings, memory, now=now, grace=grace, busy=busy)
         return Audit(
@@ -86,7 +92,7 @@ class AuditOperator(BaseOperator):
             judged=[each for each in judged if each.finding.service in ("", *chosen)],
             question=brake(down, views, busy=busy, max_down=params["max_down"] / 100),
             memory=remember(memory, findings, rollouts(views), services, now),
-            healing=busy & {each.service for each in down if each.broken},
+            healing=busy & {each.service for each in broken},
             left_out=left_out,
         )
 
@@ -164,7 +170,7 @@ class Mended(BaseOperator):
         self.audit = audit
 
     def execute(self, context: Context) -> None:
-        if left_out := self.audit["left_out"]:
+        if left_out := self.audit.get("left_out"):
             raise Refused("; ".join(left_out))
 
 

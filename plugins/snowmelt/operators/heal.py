@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.audit import heal, in_turn
+from include.catalogue.fleet import Budgets
 from include.front_doors import rollout_dag
 from snowmelt.catalogue import settled_fleet
-from snowmelt.errors import SnowmeltError, raise_all
+from snowmelt.errors import Refused, SnowmeltError, raise_all
 from snowmelt.hooks.dag_runs import DagRunsHook
 from snowmelt.operators.audit import AuditOperator
 
@@ -37,22 +38,29 @@ class HealFleet(AuditOperator):
         found = self.for_change(context, self.broken)
         wanted = heal(found.judged)
         if not wanted:
+            raise_all(found.unseen)
             raise AirflowSkipException("nothing to heal")
-        allowed, under_way = settled_fleet().budgets.services, len(found.healing)
+        allowed, under_way = self._allowed(), len(found.healing)
         started, failed = list[str](), list[SnowmeltError]()
         for service in in_turn(found.judged, context["dag_run"].run_id):
             if under_way + len(started) >= allowed:
-                self.log.warning(
-                    "rollout_%s is left to the next audit: %s", service, _full(allowed)
-                )
+                self.log.warning("rollout_%s is not started: %s", service, _full(allowed))
                 continue
             try:
                 started += self._heal(service, wanted[service], context)
             except SnowmeltError as error:
                 self.log.warning("rollout_%s: %s", service, error)
                 failed.append(error)
-        raise_all(failed)
+        raise_all([*failed, *found.unseen])
         return started
+
+    def _allowed(self) -> int:
+        """A mistake in `fleet.yaml` must not stop this: the repair has removed what told of it."""
+        try:
+            return settled_fleet().budgets.services
+        except Refused as error:
+            self.log.warning("%s", error)
+            return Budgets().services
 
     def _heal(self, service: str, params: dict[str, Any], context: Context) -> list[str]:
         dag_id, run_id = rollout_dag(service), f"audit__{context['dag_run'].run_id}"

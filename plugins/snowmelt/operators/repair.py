@@ -25,7 +25,7 @@ class RepairFleet(AuditOperator):
         for each in found.judged:
             if each.safe and each.finding.act in MENDS:
                 self._mend(found.services[each.finding.service], each.finding, done, failed)
-        raise_all(failed)
+        raise_all([*failed, *found.unseen])
         self.log.info("%d repaired; the next audit looks whether it holds", len(done))
         return done
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -24,15 +27,17 @@ from snowmelt.hooks.balancer import balancer_for
 from snowmelt.look import look_at_pool, look_for_way_back
 from snowmelt.operators.base import deadline
 from snowmelt.operators.sweep import Sweep
+from snowmelt.triggers.base import PauseTrigger
 from snowmelt.triggers.traffic import AllDrainedTrigger, MayDrainTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-# A system that is restarted is back within minutes, and nothing else undoes the run. So it is tried
-# for a quarter of an hour: five times after 5, 10, 20, 40 and 60 s, then every minute.
-PATIENT = 18
+# A system that is restarted is back within minutes, and nothing else undoes the run: the first try
+# asks it for so long, and the others, a minute or two in all, begin after that.
+PATIENCE = timedelta(minutes=15)
+PAUSE = timedelta(minutes=1)
 
 
 class RollBack(Sweep):
@@ -58,10 +63,30 @@ class RollBack(Sweep):
     def execute(self, context: Context) -> Any:
         if not self.rollout:
             raise AirflowSkipException("there is no plan, so nothing has begun")
-        failed = self._failed(context)
-        if not failed:
+        if not self._failed(context):
             raise AirflowSkipException("nothing failed")
-        seen = self._look_or_undrain(failed)
+        return self.take_back(context)
+
+    def take_back(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        """Look, and let the old VMs serve again; while a system is away, as many as may."""
+        failed = self._failed(context)
+        try:
+            seen = self._look()
+        except SnowmeltError as error:
+            with suppress(Unreachable):  # the balancer may be away too
+                self._undrain_without_a_look(failed)
+            if not isinstance(error, Unreachable) or not self._may_wait(context):
+                raise
+            self.log.warning("asked again in a minute: %s", error)
+            return self.wait(context, PauseTrigger(deadline=deadline(PAUSE)), then="take_back")
+        return self._take_back(context, failed, seen)
+
+    def _may_wait(self, context: Context) -> bool:
+        ti = context["ti"]
+        began = ti.start_date.timestamp() if ti.start_date else time.time()
+        return ti.try_number == 1 and time.time() < began + PATIENCE.total_seconds()
+
+    def _take_back(self, context: Context, failed: Sequence[str], seen: Seen) -> Any:
         try:
             self._settle_part(context)
             moves = roll_back(self.service, self.plan, seen, places(failed))
@@ -89,24 +114,20 @@ class RollBack(Sweep):
             if move.verb in ("undrain", "join"):
                 self._serve_again(move.vms)
 
-    def _look_or_undrain(self, failed: Iterable[str]) -> Seen:
-        """Look; where that fails, old VMs that are drained serve again, and the rest is for later.
+    def _undrain_without_a_look(self, failed: Sequence[str]) -> None:
+        """Let old VMs that are drained serve again, by the balancer alone; the rest is for later.
 
-        The balancer alone tells: a VM leaves its pool before anything else of it is taken away, so
-        those that are in it are whole. They must not wait for an OpenNebula or a CA.
+        A VM leaves its pool before anything else of it is taken away, so those that are in it are
+        whole. They must not wait for an OpenNebula or a CA.
         """
-        try:
-            return self._look()
-        except SnowmeltError:
-            if _before_the_switch(failed):
-                self._serve_again(self._drained())
-            raise
-
-    def _drained(self) -> list[str]:
-        ways_back = {vm.name for vm in self.plan.old if vm.is_way_back}
-        return [
-            m.name for m in look_at_pool(self.service) if m.name in ways_back and m.state == "drain"
-        ]
+        if not _before_the_switch(failed):
+            return
+        there = {member.name: member.state for member in look_at_pool(self.service)}
+        back = [vm for vm in self.plan.old if vm.is_way_back]
+        if self.plan.pairs and not {vm.name for vm in back} <= there.keys():
+            ids = {self.plan.pairs[place].old for place in places(failed)}
+            back = [vm for vm in back if vm.vm_id in ids]
+        self._serve_again([vm.name for vm in back if there.get(vm.name) == "drain"])
 
     def _look(self) -> Seen:
         return look_for_way_back(self.service, self.plan.scope)

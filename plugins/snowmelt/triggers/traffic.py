@@ -15,7 +15,7 @@ from include.verdict import Verdict, done, failed, pending
 from include.waits import drained_verdict, serving_verdict
 from snowmelt.errors import Refused, SnowmeltError
 from snowmelt.hooks.balancer import balancer_for
-from snowmelt.look import look_at_traffic
+from snowmelt.look import asked, look_at_traffic
 from snowmelt.triggers.base import WaitTrigger
 from snowmelt.triggers.monitoring import healths
 from snowmelt.triggers.snapshot import shared
@@ -134,7 +134,7 @@ class MayDrainTrigger(_BalancerTrigger):
         members = await self.pool_of(service)
         if early := too_early(service, plan, members, self.name):
             return pending(early)
-        key = ("look", service.connections.opennebula, service.name, plan.rollout)
+        key = ("look", asked(service), service.name, plan.rollout)
         seen = await shared(key, self.interval / 2, lambda: look_at_traffic(service, plan.scope))
         return may_drain(service, plan, seen, self.name)
 

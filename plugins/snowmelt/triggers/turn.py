@@ -10,7 +10,7 @@ from include.catalogue.model import Service
 from include.planner import Plan, may_start
 from include.verdict import Verdict, failed
 from snowmelt.failures import failed_steps, stopped
-from snowmelt.look import look_at_traffic
+from snowmelt.look import asked, look_at_traffic
 from snowmelt.triggers.base import WaitTrigger
 from snowmelt.triggers.snapshot import shared
 
@@ -43,7 +43,7 @@ class MyTurnTrigger(WaitTrigger):
         if broken:
             return failed(stopped(self.name, broken))
         service, plan = Service.model_validate(self.service), Plan.from_json(self.plan)
-        key = ("look", service.connections.opennebula, service.name, plan.rollout)
+        key = ("look", asked(service), service.name, plan.rollout)
         seen = await shared(key, self.interval / 2, lambda: look_at_traffic(service, plan.scope))
         return self._not_for_ever(may_start(service, plan, seen, self.name))
 

@@ -21,7 +21,7 @@ from snowmelt.operators.identity import RetireIdentity
 from snowmelt.operators.monitoring import MonitorVm
 from snowmelt.operators.names import PublishDns
 from snowmelt.operators.plan import PlanRollout
-from snowmelt.operators.roll_back import PATIENT, RollBack
+from snowmelt.operators.roll_back import RollBack
 from snowmelt.operators.sweep import ClearLeftovers
 from snowmelt.operators.traffic import Drain, JoinBalancer, LeaveBalancer
 from snowmelt.operators.verify import Verify
@@ -39,7 +39,7 @@ def wire(service: Service) -> None:
         task_id="watch_canary", stage="canary", rollout=run, trigger_rule="none_failed"
     )
     watch = Watch(task_id="watch", stage="drained", rollout=run, trigger_rule="none_failed")
-    undo = RollBack(task_id="roll_back", rollout=run, trigger_rule="all_done", retries=PATIENT)
+    undo = RollBack(task_id="roll_back", rollout=run, trigger_rule="all_done")
     verify = Verify(task_id="verify", rollout=run, trigger_rule="none_failed")
     [watch_canary, watch] >> undo
 

@@ -23,7 +23,7 @@ from snowmelt.operators.identity import RetireIdentity
 from snowmelt.operators.monitoring import MonitorVm
 from snowmelt.operators.names import PublishDns
 from snowmelt.operators.plan import PlanRollout
-from snowmelt.operators.roll_back import PATIENT, RollBack
+from snowmelt.operators.roll_back import RollBack
 from snowmelt.operators.sweep import ClearLeftovers
 from snowmelt.operators.traffic import Drain, JoinBalancer, LeaveBalancer
 from snowmelt.operators.turn import CreateVmInTurn
@@ -38,7 +38,7 @@ def wire(service: Service) -> None:
     planned: Any = plan.output
     run, lane = planned["rollout"], service.puppet.lane
     clear = ClearLeftovers(task_id="clear_leftovers", rollout=run)
-    undo = RollBack(task_id="roll_back", rollout=run, trigger_rule="all_done", retries=PATIENT)
+    undo = RollBack(task_id="roll_back", rollout=run, trigger_rule="all_done")
     verify = Verify(task_id="verify", rollout=run, trigger_rule="none_failed")
 
     @task_group

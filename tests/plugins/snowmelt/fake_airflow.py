@@ -21,11 +21,12 @@ class FakeDagRuns(Fake):
         run = self.world.runs.get((dag_id, run_id))
         if run is None:
             return DagRun(state=None)
-        if run.state != "queued":
-            return DagRun(state=run.state, tasks=dict(run.tasks))
+        return DagRun(state=run.state, tasks=dict(run.tasks))
+
+    @verb
+    def milestones(self, dag_id: str) -> dict[str, dict[str, str | None]]:
         runs = {name: each.tasks for (dag, name), each in self.world.runs.items() if dag == dag_id}
-        found = {n: {t: s for t, s in has.items() if t in MILESTONES} for n, has in runs.items()}
-        return DagRun(state=run.state, tasks=found.pop(run_id), others=found)
+        return {n: {t: s for t, s in has.items() if t in MILESTONES} for n, has in runs.items()}
 
     @verb
     def states(self, dag_id: str, run_id: str) -> dict[str, str | None]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.catalogue import Service
 from include.catalogue.fleet import Budgets, Fleet
-from snowmelt.errors import Refused
+from snowmelt.errors import Refused, Unreachable
 from snowmelt.operators.audit import Brake
 from snowmelt.operators.heal import HealFleet
+from snowmelt.operators.repair import RepairFleet
 from tests.plugins.snowmelt.auditing import FIRST, SECOND, asked, audit, catalogue, heal, repair
-from tests.plugins.snowmelt.kit import OLD, planned, service, serving, spec, two_old
+from tests.plugins.snowmelt.kit import OLD, Ti, planned, service, serving, spec, two_old
 from tests.plugins.snowmelt.world import FakeRun, FakeWorld
 
 __all__ = ["catalogue"]
@@ -243,3 +245,59 @@ def test_one_that_cannot_be_started_takes_nobody_s_place(
     with pytest.raises(Refused, match="paused"):
         heal()
     assert len(world.runs) == 1
+
+
+def test_a_rollout_for_what_others_miss_of_a_running_vm_counts_too(
+    world: FakeWorld, catalogue: dict[str, Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its service is busy, so no audit calls its finding safe; each hour would start two more."""
+    two_old(world)
+    for name in "abc":  # without a certificate
+        catalogue[name] = service(name=name, balancer=None, monitoring=None)
+        world.add_vm(spec(f"{name}-q2w4e7r-0", "1.0"), phase="running")
+    at_once(monkeypatch, services=2)
+    assert len(heal()) == 2
+
+    later = HealFleet(task_id="heal", broken=audit()["broken"])
+    ctx = asked()
+    ctx["dag_run"].run_id = "manual__8"
+    assert later.execute(ctx) == []
+    assert len(world.runs) == 2
+
+
+def test_a_mistake_in_the_fleets_file_stops_no_healing(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The repair has removed what told of the VM that vanished: no later audit would heal it."""
+    two_old(world)
+    world.vms[1].phase = "done"
+    found = audit()
+    repair()
+
+    def wrong() -> Fleet:
+        raise Refused("fleet.yaml: budgets: unknown key")
+
+    monkeypatch.setattr("snowmelt.operators.heal.settled_fleet", wrong)
+    assert heal(found) == ["rollout_shop"]
+
+
+def test_a_system_that_goes_away_after_the_audit_keeps_the_run_red(
+    world: FakeWorld, catalogue: dict[str, Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing is left to heal because nobody could look, nothing is healed."""
+    two_old(world)
+    world.vms[1].phase = "done"
+    catalogue["shop"] = service(connections={"balancer": "eu"})
+    catalogue["wiki"] = service(name="wiki", balancer=None, monitoring=None)
+    found = audit()
+    monkeypatch.setattr("snowmelt.fleet_look.balancer_for", away)
+    last = Ti(dag_id="audit_fleet", run_id="manual__7", try_number=6)
+
+    with pytest.raises(Refused, match="left out: shop, as eu: no answer"):
+        RepairFleet(task_id="repair").execute(asked(last))
+    with pytest.raises(Refused, match="left out: shop, as eu: no answer"):
+        HealFleet(task_id="heal", broken=found["broken"]).execute(asked(last))
+
+
+def away(_: str) -> Any:
+    raise Unreachable("no answer")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
+from snowmelt.errors import Unreachable
 from snowmelt.operators.identity import RetireIdentity
 from snowmelt.operators.traffic import Drain, LeaveBalancer
 from snowmelt.operators.vm import TerminateVm
@@ -97,3 +98,17 @@ def test_a_second_run_of_it_changes_nothing(world: FakeWorld, deferrable: bool) 
     run(make, failed(1))
 
     assert world.everything() == before
+
+
+@pytest.mark.parametrize(("place", "serves"), [(1, "ready"), (0, "drain")])
+def test_while_the_ca_is_away_only_old_vms_of_what_failed_serve_again(
+    world: FakeWorld, place: int, serves: str
+) -> None:
+    """A new VM that is whole stays, so the old one of its slot is not to serve beside it."""
+    rollout = half_way(world)
+    world.fail("certificate", Unreachable("connection refused"))
+    ti = Ti(states={f"join_balancer_{place}": "failed"}, try_number=2)
+    with pytest.raises(Unreachable):
+        run(roll_back(rollout), context(ti))
+
+    assert world.pools["shop"][f"shop-{OLD}-1"].admin == serves

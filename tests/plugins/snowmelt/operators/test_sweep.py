@@ -277,13 +277,32 @@ def test_a_vm_that_never_goes_is_told_and_tried_again(world: FakeWorld) -> None:
 def test_a_system_that_does_not_answer_just_now_is_asked_again(world: FakeWorld) -> None:
     """What it knows decides about the way back; to give up would leave the new VMs for good."""
     rollout = failed_run(world)
-    world.fail("certificate", Unreachable("connection refused"))
-
-    with pytest.raises(Unreachable, match="connection refused") as told:
-        undo(rollout)
-    assert not isinstance(told.value, Refused)
+    world.fail("certificate", Unreachable("connection refused"), times=10)
     undo(rollout)
+
     assert as_before(world)
+
+
+def test_one_that_stays_away_is_asked_for_a_quarter_of_an_hour_in_the_first_try(
+    world: FakeWorld,
+) -> None:
+    """A run that is not undone has to be told of some time."""
+    rollout, began = failed_run(world), world.clock.now
+    world.fail("certificate", Unreachable("connection refused"), times=1000)
+    ti = Ti(states=FAILED, start_date=datetime.fromtimestamp(began, UTC))
+    with pytest.raises(Unreachable, match="connection refused"):
+        run(roll_back(rollout), context(ti))
+    assert 15 * 60 <= world.clock.now - began < 17 * 60
+
+    began = world.clock.now
+    with pytest.raises(Unreachable):
+        run(roll_back(rollout), later_try(**FAILED))
+    assert world.clock.now - began < 60
+
+
+def later_try(**states: str) -> Any:
+    """Return the context of a try that asks once: the first has asked for long enough."""
+    return context(Ti(states=states, try_number=2))
 
 
 @pytest.mark.parametrize("verb", ["health", "lookup"])
@@ -307,10 +326,19 @@ def test_while_ca_or_cloud_are_away_the_old_vms_serve_beside_the_new_ones(
     world.story.clear()
     world.fail(verb, Unreachable("connection refused"))
     with pytest.raises(Unreachable, match="connection refused"):
-        undo(rollout)
+        run(roll_back(rollout), later_try(**FAILED))
     assert world.story == [f"undrain shop-{OLD}-0", f"undrain shop-{OLD}-1"]
 
     undo(rollout)
+    assert as_before(world)
+
+
+def test_a_balancer_that_is_away_too_is_asked_again(world: FakeWorld) -> None:
+    rollout = failed_run(world, drained=True)
+    world.fail("certificate", Unreachable("connection refused"), times=2)
+    world.fail("members", Unreachable("connection refused"))
+    undo(rollout)
+
     assert as_before(world)
 
 
@@ -320,7 +348,7 @@ def test_who_leaves_after_the_switch_stays_drained_while_the_ca_is_away(world: F
     world.story.clear()
     world.fail("certificate", Unreachable("connection refused"))
     with pytest.raises(Unreachable):
-        run(roll_back(rollout), context(Ti(states={"leave_balancer_1": "failed"})))
+        run(roll_back(rollout), later_try(leave_balancer_1="failed"))
 
     assert world.story == []
 
@@ -332,7 +360,7 @@ def test_a_vm_that_somebody_drained_before_stays_so_while_the_ca_is_away(world: 
     world.story.clear()
     world.fail("certificate", Unreachable("connection refused"))
     with pytest.raises(Unreachable):
-        undo(rollout)
+        run(roll_back(rollout), later_try(**FAILED))
 
     assert world.story == []
 
