@@ -183,7 +183,7 @@ def roll_back(rollout: dict[str, Any], deferrable: bool = True) -> Make:
             join_balancer = EmptyOperator(task_id="join_balancer")
             leave_balancer = EmptyOperator(task_id="leave_balancer")
             retire_identity = EmptyOperator(task_id="retire_identity")
-            task = RollBack(task_id="t", rollout=rollout, deferrable=deferrable)
+            task = RollBack(task_id="t", rollout=rollout, deferrable=deferrable, retries=5)
             join_balancer >> leave_balancer >> [task, retire_identity]
             join_balancer >> task
         return task
