@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
 from snowmelt.errors import Unreachable
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, Context
 
 _COMES = ("create_vm", "publish_dns", "enrol_in_puppet", "monitor_vm", "join_balancer", "watch")
 _GOES = ("drain", "leave_balancer", "retire_identity", "terminate_vm")
@@ -28,6 +31,15 @@ def failed_steps(
         raise Unreachable(f"Airflow does not say which steps have failed: {error}") from error
     states = found.get(run_id, {})
     return tuple(sorted(key for key, state in states.items() if state in _FAILED))
+
+
+def failed_before(
+    task: BaseOperator, context: Context, *, but: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Return the steps right before *task* that have failed, *but* those of these names."""
+    ti = context["ti"]
+    before = sorted(t for t in task.upstream_task_ids if t.rpartition(".")[2] not in but)
+    return failed_steps(ti.dag_id, ti.run_id, before, ti.get_task_states)
 
 
 def places(steps: Collection[str]) -> frozenset[int]:

@@ -16,7 +16,7 @@ from include.catalogue.fleet import fleet_file, load_fleet
 from include.failure import MOST, FailedStep, Failure, failed_steps, is_rollout, service_of
 from snowmelt.hooks.dag_runs import DagRunsHook
 from snowmelt.notifiers import send
-from snowmelt.why import TOLD_BY, WHY
+from snowmelt.why import TOLD_BY, WHY, in_one_line
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -105,4 +105,4 @@ def _one_line(what: str) -> Iterator[None]:
     try:
         yield
     except (Exception, AirflowTaskTimeout) as error:  # noqa: BLE001 - whatever a notifier raises
-        log.error("%s: %s", what, " | ".join(str(error).split("\n")))  # noqa: TRY400
+        log.error("%s: %s", what, in_one_line(error))  # noqa: TRY400

@@ -20,12 +20,17 @@ WHY = "why"
 TOLD_BY = "told_by"
 
 
+def in_one_line(error: str | BaseException) -> str:
+    """Return what an error says, without its line breaks."""
+    return " | ".join(str(error).split("\n"))
+
+
 def say_why(context: Context) -> None:
     """Log the reason of a failure in one line; Airflow's own traceback stands above it."""
     error = context.get("exception")
     ti = context["ti"]
     # it is kept where no log filter is: what this task has read of Connections must not be in it
-    why = str(redact(" | ".join(str(error).split("\n")))) if error else "?"
+    why = str(redact(in_one_line(error))) if error else "?"
     if error:  # the callback of a killed task runs where nothing can be pushed
         with suppress(Exception):  # nothing may follow the last line
             ti.xcom_push(key=WHY, value=why)

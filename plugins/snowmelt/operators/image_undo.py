@@ -11,7 +11,7 @@ from include.image_facts import CloudImage
 from include.image_rules import made_for, users
 from include.images import Change, Images
 from snowmelt.errors import Busy
-from snowmelt.failures import failed_steps
+from snowmelt.failures import failed_before
 from snowmelt.operators.image import ImageOperator
 
 if TYPE_CHECKING:
@@ -26,15 +26,10 @@ class UndoRefresh(ImageOperator):
     """
 
     def execute(self, context: Context) -> Any:
-        if not self.refresh or not self._failed(context):
+        if not self.refresh or not failed_before(self, context):
             raise AirflowSkipException("nothing failed")
         self._undo_templates()
         return self.wait_for_late_steps(context, then="remove_made")
-
-    def _failed(self, context: Context) -> tuple[str, ...]:
-        ti = context["ti"]
-        before = sorted(self.upstream_task_ids)
-        return failed_steps(ti.dag_id, ti.run_id, before, ti.get_task_states)
 
     def remove_made(self, context: Context, event: dict[str, Any]) -> Any:
         """Look again, then remove the image and wait for its end."""

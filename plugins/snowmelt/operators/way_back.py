@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from include.planner import Move, Plan, Seen, taken_back, way_back
-from snowmelt.failures import failed_steps, places
+from snowmelt.failures import failed_before, places
 from snowmelt.hooks.balancer import balancer_for
 from snowmelt.look import look_at_pool, look_for_way_back
 from snowmelt.operators.sweep import Sweep
@@ -29,9 +29,7 @@ class WayBack(Sweep):
 
     def failed(self, context: Context) -> tuple[str, ...]:
         """Return what failed before; what only ends an old VM is no reason to go back."""
-        ti = context["ti"]
-        before = sorted(t for t in self.upstream_task_ids if not t.endswith("terminate_vm"))
-        return failed_steps(ti.dag_id, ti.run_id, before, ti.get_task_states)
+        return failed_before(self, context, but={"terminate_vm"})
 
     def look(self) -> Seen:
         return look_for_way_back(self.service, self.plan.scope)

@@ -275,21 +275,25 @@ def test_an_opennebula_that_shows_nothing_makes_a_bad_day_and_costs_no_evidence(
     assert [vm["run"]["run_id"] for vm in written(store)["proof"]["vms"]] == [RUN_ID, RUN_ID]
 
 
-@pytest.mark.parametrize("altered", [False, True])
-def test_an_exception_of_the_night_stands_when_the_day_is_proved_again_in_the_afternoon(
-    world: FakeWorld, store: Path, tmp_path: Path, altered: bool
-) -> None:
-    """Nothing was rotated since: its old VMs are as excused as they were, by what we signed."""
+def excused_for_a_night(world: FakeWorld, tmp_path: Path) -> None:
+    """Let the day be proved with `shop` in a blackout, which its file says no more afterwards."""
     two_old(world)
     ctx = context(world)
     plan = PlanRotation(task_id="plan").execute(ctx)
     left = {"service": "shop", "kind": "blackout", "reason": "sale", "owner": "o", "until": day(1)}
     ctx["ti"].pulled["rotate left"] = [left]
     WriteProof(task_id="write_proof", plan=plan).execute(ctx)
-
     other = datetime.fromtimestamp(world.clock.now, UTC) + timedelta(days=3)
     window = {"begins": "22:00", "ends": "23:00", "days": [f"{other:%a}".lower()]}
     write_service(tmp_path / "services", maintenance={"windows": [window]})
+
+
+@pytest.mark.parametrize("altered", [False, True])
+def test_an_exception_of_the_night_stands_when_the_day_is_proved_again_in_the_afternoon(
+    world: FakeWorld, store: Path, tmp_path: Path, altered: bool
+) -> None:
+    """Nothing was rotated since: its old VMs are as excused as they were, by what we signed."""
+    excused_for_a_night(world, tmp_path)
     file = store / f"proof/{DAY}.json"
     file.write_text(file.read_text().replace('"sale"', '"sales"') if altered else file.read_text())
     with suppress(Refused):  # VMs without evidence are not excused then
@@ -307,15 +311,7 @@ def test_a_kill_between_page_and_proof_costs_the_night_none_of_its_exceptions(
     world: FakeWorld, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page of the try that was killed lies beside the proof of the one before."""
-    two_old(world)
-    ctx = context(world)
-    plan = PlanRotation(task_id="plan").execute(ctx)
-    left = {"service": "shop", "kind": "blackout", "reason": "sale", "owner": "o", "until": day(1)}
-    ctx["ti"].pulled["rotate left"] = [left]
-    WriteProof(task_id="write_proof", plan=plan).execute(ctx)
-    other = datetime.fromtimestamp(world.clock.now, UTC) + timedelta(days=3)
-    window = {"begins": "22:00", "ends": "23:00", "days": [f"{other:%a}".lower()]}
-    write_service(tmp_path / "services", maintenance={"windows": [window]})
+    excused_for_a_night(world, tmp_path)
     write = Store.write
 
     def killed(self: Store, name: str, text: str) -> None:
